@@ -1,0 +1,90 @@
+/* Command lines: one descriptor per subcommand, one table of options, and help text generated from both.
+ *
+ * A leftover or unknown option is an error with the nearest known one; every value is checked while parsing,
+ * so a command only sees well-formed arguments. Commands return an exit code; only main.c exits. */
+#ifndef HARNESS_CLI_H
+#define HARNESS_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "attn/status.h"
+#include "attn/plan.h"
+
+/* Exit codes, documented in README and the man page. */
+enum {
+    EXIT_FINE = 0,
+    EXIT_INPUT = 2,          /* bad arguments, specs, files, databases or plugins named by the user */
+    EXIT_REGRESSED = 10,
+    EXIT_INCONCLUSIVE = 11,
+    EXIT_INCOMPARABLE = 12,
+    EXIT_NO_BASELINE = 13,
+    EXIT_WRONG = 14,         /* wrong numbers */
+    EXIT_INTERNAL = 70,
+    EXIT_MACHINE = 74,       /* disk full, out of memory, database locked past its timeout */
+    EXIT_INTERRUPTED = 130
+};
+
+typedef enum option_kind {
+    OPTION_FLAG,    /* no value */
+    OPTION_TEXT,    /* any text; repeatable ones keep all */
+    OPTION_SIZE,    /* integer with k or m suffix, in [min, max] */
+    OPTION_AXIS,    /* list of sizes: 1k:64k*2 (geometric), 100:500:100 (arithmetic), 64,128; each in [min, max] */
+    OPTION_SECONDS, /* positive decimal number */
+    OPTION_SEED,    /* unsigned 64-bit integer */
+    OPTION_CHOICE   /* one of choices "a|b|c" */
+} option_kind;
+
+typedef struct option {
+    const char *name;  /* without the dashes; a one-letter name is written -n, others --name */
+    option_kind kind;
+    const char *value; /* what help calls the value: "FILE" */
+    const char *help;
+    const char *fallback; /* default as text, NULL: none */
+    size_t min, max;      /* SIZE, AXIS */
+    const char *choices;  /* CHOICE */
+    bool repeat;          /* TEXT: may be given more than once */
+} option;
+
+typedef struct args args;
+
+typedef struct command {
+    const char *name;
+    const char *operands;   /* "SPEC", "[PLOT...]" or "" */
+    size_t min_operands, max_operands;
+    const char *summary;    /* one line */
+    const char *details;    /* further help, paragraphs separated by empty lines */
+    const option *options;  /* ends with a zeroed entry; common options are added to all */
+    int (*run)(const args *a);
+    bool hidden;            /* internal, not in help */
+} command;
+
+/* Values; asking for an option the command did not declare is a broken invariant (assert).
+ * Absent without default: NULL, 0 or false; cli_given() tells. */
+bool cli_given(const args *a, const char *name);
+bool cli_flag(const args *a, const char *name);
+const char *cli_text(const args *a, const char *name);
+size_t cli_texts(const args *a, const char *name, const char *const **out);   /* repeated TEXT */
+size_t cli_size(const args *a, const char *name);
+size_t cli_axis(const args *a, const char *name, const size_t **out);
+double cli_seconds(const args *a, const char *name);
+uint64_t cli_seed(const args *a, const char *name);
+size_t cli_choice(const args *a, const char *name);                            /* index into choices */
+size_t cli_operands(const args *a, const char *const **out);
+
+/* Prints "attnlab: MESSAGE" on stderr and returns the exit code that belongs to the status. */
+int cli_fail(attn_status status, const attn_error *err);
+int cli_complain(int exit_code, const char *format, ...) ATTN_PRINTF(2, 3);
+
+/* Whether prose may use colour: a terminal, and NO_COLOR unset or empty. */
+bool cli_colour(FILE *stream);
+
+/* The table of subcommands, in the order of help. */
+extern const command *const commands[];
+
+/* Parses and runs; the whole program but for main(). */
+int cli_main(int argc, char **argv);
+
+#endif

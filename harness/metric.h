@@ -1,0 +1,33 @@
+/* Metrics: each measures one thing about a cell, in its own pass.
+ *
+ * A metric is one file in harness/metrics/ that exports a const descriptor, and one line in
+ * harness/metrics.inc. `run` calls the metrics of a cell one after the other on the same operands; a metric
+ * that needs a process to itself says so. */
+#ifndef HARNESS_METRIC_H
+#define HARNESS_METRIC_H
+
+#include "harness/cell.h"
+#include "harness/recorder.h"
+
+/* A cell ready to be measured. */
+typedef struct bench {
+    const cell *cell;
+    const attn_layout *layout;
+    attn_plan *plan;
+    void *q, *k, *v, *o;  /* of the cell's dtype; o is the metric's to overwrite */
+    float *lse;
+    double seconds;       /* time this pass may take, about */
+} bench;
+
+typedef struct metric {
+    const char *name;     /* as in --metrics: "time" */
+    const char *summary;
+    bool alone;           /* runs in a process that does nothing else for the cell */
+    const char *(*unavailable)(void); /* why it cannot work here, or NULL; the callback may be NULL */
+    /* A failure to measure is recorded as absent; an error ends the run (out of memory, machine failed). */
+    attn_status (*measure)(bench *b, recorder *r, attn_error *err);
+} metric;
+
+extern const metric *const metrics[]; /* from metrics.inc, ends with NULL */
+
+#endif

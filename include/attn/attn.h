@@ -1,0 +1,13 @@
+/* All of libattn. */
+#ifndef ATTN_ATTN_H
+#define ATTN_ATTN_H
+
+#include "attn/layout.h"
+#include "attn/oracle.h"
+#include "attn/pattern.h"
+#include "attn/plan.h"
+#include "attn/spec.h"
+#include "attn/status.h"
+#include "attn/version.h"
+
+#endif

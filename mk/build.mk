@@ -1,0 +1,38 @@
+# libattn (base, patterns, kernels) and the program (harness).
+
+LIB_SOURCES := $(sort $(wildcard base/*.c patterns/*.c kernels/*.c kernels/*/*.c))
+PROGRAM_SOURCES := $(sort $(wildcard harness/*.c harness/metrics/*.c))
+objects = $(patsubst %.c,$(B)/%.o,$1)
+LIB_OBJECTS := $(call objects,$(LIB_SOURCES))
+PROGRAM_OBJECTS := $(call objects,$(PROGRAM_SOURCES))
+HEADERS := $(sort $(wildcard include/attn/*.h))
+VERSION := $(shell sed -n 's/.*ATTN_VERSION "\(.*\)"/\1/p' include/attn/version.h)
+SOVERSION := $(firstword $(subst ., ,$(VERSION)))
+
+all: build/attnlab $(B)/libattn.a $(B)/libattn.so ## the optimised program build/attnlab, and libattn
+
+$(B)/%.o: %.c $(STAMP)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call isa_flags,$<) -MMD -MP -c $< -o $@
+
+$(B)/libattn.a: $(LIB_OBJECTS)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libattn.so: $(LIB_OBJECTS)
+	$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libattn.so.$(SOVERSION) $^ $(LIB_LIBS) -o $@
+
+# All of the library's objects are linked, so that plugins find every attn_ function in the program.
+$(B)/attnlab: $(PROGRAM_OBJECTS) $(LIB_OBJECTS)
+	$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -o $@
+
+build/attnlab: $(B)/attnlab
+	@ln -f $< $@
+
+# What the program says of its own build.
+$(B)/harness/build_info.o: CPPFLAGS_ALL += -DBUILD_COMPILER='"$(shell $(CC) --version 2>/dev/null | head -1)"' \
+  -DBUILD_FLAGS='"$(strip $(FLAGS) $(CFLAGS))"' -DBUILD_MODE='"$(MODE)"'
+
+-include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PROGRAM_OBJECTS))
+
+.PHONY: all

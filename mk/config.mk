@@ -1,0 +1,49 @@
+# Compiler, mode, flags. Objects live in build/COMPILER-MODE/, so compilers and modes never mix.
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+MODE ?= release
+WERROR ?=
+DEPS ?= auto
+PREFIX ?= /usr/local
+
+B := build/$(notdir $(firstword $(CC)))-$(MODE)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes \
+  -Wmissing-prototypes -Wold-style-definition -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef \
+  -Wvla -Wdouble-promotion -Wformat=2 -Wnull-dereference -Wunused-macros $(if $(WERROR),-Werror)
+
+MODE_release := -O3
+MODE_debug := -O1 -DATTN_DEBUG
+MODE_asan := -O1 -DATTN_DEBUG -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+MODE_ubsan := -O1 -DATTN_DEBUG -fsanitize=undefined -fno-sanitize-recover=all
+MODE_tsan := -O1 -DATTN_DEBUG -fsanitize=thread
+MODE_cov := -O0 --coverage
+ifndef MODE_$(MODE)
+$(error MODE=$(MODE): not a mode; release, debug, asan, ubsan, tsan or cov)
+endif
+
+# Sums must not be contracted or reordered behind our back: results are compared bit for bit.
+FLAGS := -std=c17 -g $(MODE_$(MODE)) -ffp-contract=off -fno-math-errno -fPIC -fvisibility=hidden -fopenmp -pthread
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -I. $(CPPFLAGS)
+CFLAGS_ALL := $(FLAGS) $(WARNINGS) $(CFLAGS)
+LDFLAGS_ALL := $(MODE_$(MODE)) -fopenmp -pthread -Wl,--export-dynamic $(LDFLAGS)
+LIB_LIBS := -lm -ldl
+PROGRAM_LIBS := -lsqlite3 -lpfm -lpng $(LIB_LIBS)
+
+# A file named *_avx2.c is compiled for AVX2, *_avx512.c for AVX-512; nothing else is.
+ifneq (,$(filter x86_64-%,$(MACHINE)))
+ISA_avx2 := -mavx2 -mfma -mf16c -mbmi2
+ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+endif
+isa_flags = $(if $(filter %_avx2.c,$1),$(ISA_avx2))$(if $(filter %_avx512.c,$1),$(ISA_avx512))
+
+# A change of compiler or flags rebuilds: every object depends on this file.
+STAMP := $(B)/flags
+STAMP_TEXT := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PROGRAM_LIBS) $(ISA_avx2) $(ISA_avx512)
+ifneq ($(STAMP_TEXT),$(file <$(STAMP)))
+$(shell mkdir -p $(B))
+$(file >$(STAMP),$(STAMP_TEXT))
+endif

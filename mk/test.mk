@@ -1,0 +1,34 @@
+# Criterion suites mirroring the folders, command-line tests included, in one program.
+
+TEST_SOURCES := $(sort $(wildcard tests/*/test_*.c tests/support/*.c))
+TEST_OBJECTS := $(call objects,$(TEST_SOURCES))
+TEST_ARGS ?=
+
+# What the tests need besides the program: plugins good and bad.
+TEST_PLUGINS := $(patsubst tests/plugins/%.c,$(B)/tests/plugins/%.so,$(wildcard tests/plugins/*.c))
+EXAMPLE_PLUGINS := $(patsubst examples/plugin/%.c,$(B)/examples/plugin/%.so,$(wildcard examples/plugin/*.c))
+
+test: ## install packages if missing, build, run all tests
+	@DEPS=$(DEPS) mk/deps.sh build test
+	@$(MAKE) --no-print-directory check
+
+check: $(B)/attn-tests $(B)/attnlab $(TEST_PLUGINS) $(EXAMPLE_PLUGINS) ## run all tests; installs nothing
+	ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
+
+$(B)/tests/%.o: CPPFLAGS_ALL += -Itests
+$(B)/tests/%.o: WARNINGS := $(filter-out -Wpedantic -Wnull-dereference -Wmissing-prototypes -Wunused-macros,$(WARNINGS))
+
+$(B)/attn-tests: $(TEST_OBJECTS) $(filter-out $(B)/harness/main.o,$(PROGRAM_OBJECTS)) $(LIB_OBJECTS)
+	$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -lcriterion -o $@
+
+$(B)/tests/plugins/%.so $(B)/examples/plugin/%.so: $(STAMP)
+$(B)/tests/plugins/%.so: tests/plugins/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
+$(B)/examples/plugin/%.so: examples/plugin/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
+
+-include $(patsubst %.o,%.d,$(TEST_OBJECTS))
+
+.PHONY: test check
