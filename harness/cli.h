@@ -11,7 +11,6 @@
 #include <stdio.h>
 
 #include "attn/status.h"
-#include "attn/plan.h"
 
 /* Exit codes, documented in README and the man page. */
 enum {
@@ -74,6 +73,12 @@ uint64_t cli_seed(const args *a, const char *name);
 size_t cli_choice(const args *a, const char *name);                            /* index into choices */
 size_t cli_operands(const args *a, const char *const **out);
 
+/* Text to values, as options do it. SIZE: decimal digits and at most one suffix k (1024) or m (1048576). */
+bool cli_parse_size(const char *text, size_t *out);
+/* An axis within [min, max], at most CLI_AXIS_LENGTH values, duplicates dropped; *out is malloc'ed. */
+enum { CLI_AXIS_LENGTH = 4096 };
+attn_status cli_parse_axis(const char *text, size_t min, size_t max, size_t **out, size_t *count, attn_error *err);
+
 /* Prints "attnlab: MESSAGE" on stderr and returns the exit code that belongs to the status. */
 int cli_fail(attn_status status, const attn_error *err);
 int cli_complain(int exit_code, const char *format, ...) ATTN_PRINTF(2, 3);
@@ -81,7 +86,19 @@ int cli_complain(int exit_code, const char *format, ...) ATTN_PRINTF(2, 3);
 /* Whether prose may use colour: a terminal, and NO_COLOR unset or empty. */
 bool cli_colour(FILE *stream);
 
-/* The table of subcommands, in the order of help. */
+/* The option every command that prints rows declares: cli_choice(a, "o") is an emit_format. */
+#define CLI_OPTION_FORMAT                                                                           \
+    {"o", OPTION_CHOICE, "FORMAT", "table, json, jsonl, csv or md", "table", 0, 0, EMIT_CHOICES, false}
+
+/* Options of every command, ends with a zeroed entry. */
+extern const option cli_common_options[];
+
+/* Help: the program's, one command's, and both as a man page (troff). */
+void cli_help(FILE *out);
+void cli_help_command(FILE *out, const command *c);
+void cli_man(FILE *out);
+
+/* The table of subcommands, in the order of help; ends with NULL. */
 extern const command *const commands[];
 
 /* Parses and runs; the whole program but for main(). */

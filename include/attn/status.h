@@ -25,11 +25,11 @@ typedef struct attn_error {
 } attn_error;
 
 #if defined(__GNUC__)
-#define ATTN_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define ATTN_PRINTF(string, first) __attribute__((format(printf, string, first)))
 #define ATTN_MUST_CHECK __attribute__((warn_unused_result))
 #define ATTN_API __attribute__((visibility("default")))
 #else
-#define ATTN_PRINTF(format, first)
+#define ATTN_PRINTF(string, first)
 #define ATTN_MUST_CHECK
 #define ATTN_API
 #endif
