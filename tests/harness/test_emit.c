@@ -1,0 +1,99 @@
+/* The five formats carry the same values; tables are for people. */
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/emit.h"
+
+static const emit_column columns[] = {
+    {"spec", "pattern", EMIT_PLAIN}, {"n", "n", EMIT_PLAIN},
+    {"time_ns.median", "time", EMIT_NS}, {"time_ns.samples", NULL, EMIT_PLAIN},
+    {"err", "error", EMIT_SCI}, {"counters", NULL, EMIT_PLAIN},
+};
+enum { COLUMNS = sizeof columns / sizeof *columns };
+
+static char *render(emit_format format, const emit_value *rows, size_t count)
+{
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    emitter *e = emit_open(out, format, columns, COLUMNS);
+    for (size_t i = 0; i < count; i++)
+        emit_row(e, rows + i * COLUMNS);
+    cr_assert(emit_close(e), "emit_close failed");
+    fclose(out);
+    return text;
+}
+
+#define ROW                                                                                                      \
+    {emit_text("fixed:l=4,c=2 \"q\""), emit_int(4096), emit_real(1234567.0), emit_int(7), emit_real(NAN),        \
+     emit_json("{\"cycles\": null}")}
+
+Test(emit, jsonl_nests_dotted_columns)
+{
+    emit_value row[] = ROW;
+    char *text = render(EMIT_JSONL, row, 1);
+    cr_assert(strcmp(text, "{\"spec\": \"fixed:l=4,c=2 \\\"q\\\"\", \"n\": 4096, \"time_ns\": {\"median\": 1234567, "
+                           "\"samples\": 7}, \"err\": null, \"counters\": {\"cycles\": null}}\n") == 0, "%s", text);
+    free(text);
+}
+
+Test(emit, json_is_one_array)
+{
+    emit_value rows[] = {emit_text("a"), emit_int(1), emit_null(), emit_null(), emit_null(), emit_null(),
+                         emit_text("b"), emit_int(2), emit_null(), emit_null(), emit_null(), emit_null()};
+    char *none = render(EMIT_JSON, NULL, 0), *two = render(EMIT_JSON, rows, 2);
+    cr_assert(strcmp(none, "[]\n") == 0, "%s", none);
+    cr_assert(two[0] == '[' && strcmp(two + strlen(two) - 3, "\n]\n") == 0 && strstr(two, "},\n {"), "%s", two);
+    free(none);
+    free(two);
+}
+
+Test(emit, csv_quotes_and_leaves_missing_empty)
+{
+    emit_value row[] = ROW;
+    char *text = render(EMIT_CSV, row, 1);
+    cr_assert(strcmp(text, "spec,n,time_ns.median,time_ns.samples,err,counters\r\n"
+                           "\"fixed:l=4,c=2 \"\"q\"\"\",4096,1234567,7,,\"{\"\"cycles\"\": null}\"\r\n") == 0, "%s", text);
+    free(text);
+}
+
+Test(emit, table_aligns_and_carries_units)
+{
+    emit_value rows[] = {emit_text("dense"), emit_int(64), emit_real(999.4), emit_null(), emit_real(1.25e-7), emit_null(),
+                         emit_text("local|k"), emit_int(65536), emit_real(2.5e9), emit_null(), emit_null(), emit_null()};
+    char *table = render(EMIT_TABLE, rows, 2), *md = render(EMIT_MD, rows, 2);
+    cr_assert(strcmp(table, "pattern      n    time    error\n"
+                            "dense       64  999 ns  1.2e-07\n"
+                            "local|k  65536  2.50 s        -\n") == 0, "%s", table);
+    cr_assert(strstr(md, "local\\|k") && strstr(md, "\n| ---"), "%s", md);
+    free(table);
+    free(md);
+}
+
+Test(emit, numbers_have_sensible_digits)
+{
+    static const struct { emit_style style; double value; const char *text; } cases[] = {
+        {EMIT_NS, 0.5, "0.50 ns"}, {EMIT_NS, 1230, "1.23 us"}, {EMIT_NS, 45.6e6, "45.6 ms"}, {EMIT_NS, 7.0e9, "7 s"},
+        {EMIT_BYTES, 512, "512 B"}, {EMIT_BYTES, 1536, "1.50 KiB"}, {EMIT_BYTES, 1048576, "1 MiB"},
+        {EMIT_COUNT, 999, "999"}, {EMIT_COUNT, 75503616, "75.5 M"}, {EMIT_PERCENT, 0.1234, "12.3%"},
+        {EMIT_SCI, 1.24e-7, "1.2e-07"}, {EMIT_FIXED2, 1.005, "1.00"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[64];
+        emit_format_number(text, sizeof text, cases[i].style, cases[i].value);
+        cr_assert(strcmp(text, cases[i].text) == 0, "%g: %s, not %s", cases[i].value, text, cases[i].text);
+    }
+}
+
+Test(emit, reals_survive_json)
+{
+    double values[] = {0.1, 1.0 / 3, 1e300, 5e-324, -0.0, 123456789012345678.0};
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        emit_value row[COLUMNS] = {emit_text("x"), emit_int(1), emit_real(values[i])};
+        char *text = render(EMIT_JSONL, row, 1), *at = strstr(text, "\"median\": ");
+        cr_assert(at && strtod(at + 10, NULL) == values[i], "%.17g in %s", values[i], text);
+        free(text);
+    }
+}
