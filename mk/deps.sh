@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, where that is allowed.
 #
-#   mk/deps.sh GROUP...      groups: build test plots ci
+#   mk/deps.sh GROUP...      groups: build test plots cov tidy ci
 #
 # DEPS=never   do nothing
 # DEPS=auto    apt-get when root (or with passwordless sudo); otherwise print the command and stop
@@ -10,6 +10,8 @@ set -euo pipefail
 build=(gcc make libc6-dev libsqlite3-dev libpfm4-dev libpng-dev pkg-config)
 test=(libcriterion-dev)
 plots=(gnuplot-nox)
+cov=(gcovr)
+tidy=(clang-tidy)
 ci=(clang-14 libomp-14-dev libclang-rt-14-dev g++ valgrind git)
 
 [ "${DEPS:-auto}" = never ] && exit 0

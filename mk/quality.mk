@@ -1,7 +1,52 @@
-# Heavier checks.
+# Heavier checks: sanitizers, analysers, headers, the CPU ladder.
 
 asan: ## all tests under AddressSanitizer and UBSan
 	$(MAKE) --no-print-directory MODE=asan check
+
 ubsan: ## all tests under UBSan
 	$(MAKE) --no-print-directory MODE=ubsan check
-.PHONY: asan ubsan
+
+# ThreadSanitizer does not know gcc's libgomp and would report its barriers as races: clang, libomp and
+# its Archer tool, which tells the sanitizer what OpenMP synchronises.
+TSAN_FILTER ?= '{kernels_*,kernel_*,plan*}/*'
+tsan: ## the threaded tests under ThreadSanitizer (clang, libomp, Archer)
+	OMP_TOOL_LIBRARIES=libarcher.so TSAN_OPTIONS="ignore_noninstrumented_modules=1" \
+	  $(MAKE) --no-print-directory CC=clang MODE=tsan TEST_ARGS="--filter $(TSAN_FILTER)" check
+
+# valgrind knows neither AVX-512 nor AMX: the ladder is walked down to what it can run.
+valgrind: $(B)/attnlab ## the kernels valgrind can run, on small problems under memcheck
+	for kernel in portable avx2; do \
+	  ATTN_DISABLE_CPU=avx512 valgrind --quiet --error-exitcode=9 --leak-check=full \
+	    $(B)/attnlab check --quick --kernel $$kernel -n 33 -d 20 || exit 1; \
+	done; echo "valgrind: clean"
+
+cov: ## line coverage of the tests, as text and HTML in build/coverage/
+	@DEPS=$(DEPS) mk/deps.sh build test cov
+	$(MAKE) --no-print-directory MODE=cov check
+	@mkdir -p build/coverage
+	gcovr --root . --object-directory build/$(notdir $(firstword $(CC)))-cov --exclude 'tests/' --exclude 'build/' \
+	  --html-details build/coverage/index.html --print-summary | tail -4
+
+tidy: ## clang-tidy over the sources
+	@DEPS=$(DEPS) mk/deps.sh tidy
+	clang-tidy --quiet $(filter-out %_avx512.c %_avx2.c,$(LIB_SOURCES)) $(PROGRAM_SOURCES) -- -std=c17 $(CPPFLAGS_ALL) -fopenmp
+	clang-tidy --quiet $(filter %_avx512.c %_avx2.c,$(LIB_SOURCES)) -- -std=c17 $(CPPFLAGS_ALL) -fopenmp $(ISA_avx512)
+
+format: ## rewrite the sources with clang-format
+	clang-format -i $(LIB_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(HEADERS) $(wildcard */*.h */*/*.h)
+
+headers: ## every public header compiles alone, as C and as C++
+	@for header in $(HEADERS); do \
+	  $(CC) -std=c17 -Iinclude -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c $$header || exit 1; \
+	  $(CXX) -std=c++17 -Iinclude -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ $$header || exit 1; \
+	done; echo "headers: $(words $(HEADERS)) compile alone, as C and as C++"
+CXX := $(if $(findstring clang,$(CC)),clang++,g++)
+
+includes: ## includes point one way: base <- patterns <- kernels <- harness
+	@mk/check-includes.sh
+
+# Each step of the ladder really runs: the features above it are masked.
+ladder: $(B)/attnlab ## the kernels at every level of CPU features
+	$(B)/attnlab check --quick
+
+.PHONY: asan ubsan tsan valgrind cov tidy format headers includes ladder

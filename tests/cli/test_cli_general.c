@@ -1,0 +1,102 @@
+/* What every command line has in common: help, unknown words, leftover options, plugins that fail. */
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli.h"
+#include "support/program.h"
+
+Test(cli_general, help_lists_every_command_and_exit_code)
+{
+    outcome o = attnlab("help");
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d", o.exit_code);
+    for (size_t i = 0; commands[i]; i++)
+        if (!commands[i]->hidden)
+            cr_assert(strstr(o.out, commands[i]->name) != NULL, "help misses %s", commands[i]->name);
+    cr_assert(strstr(o.out, "130") && strstr(o.out, "ATTN_DISABLE_CPU") && strstr(o.out, "NO_COLOR"), "%s", o.out);
+    outcome_free(&o);
+}
+
+Test(cli_general, every_command_explains_itself_within_80_columns)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        outcome o = attnlab("%s --help", commands[i]->name), same = attnlab("help %s", commands[i]->name);
+        cr_assert(o.exit_code == 0 && strcmp(o.out, same.out) == 0, "%s --help", commands[i]->name);
+        for (const option *option = commands[i]->options; option && option->name; option++)
+            cr_assert(strstr(o.out, option->name) != NULL, "%s --help misses %s", commands[i]->name, option->name);
+        for (char *line = strtok(o.out, "\n"); line; line = strtok(NULL, "\n"))
+            cr_assert(strlen(line) <= 80, "%s: '%s'", commands[i]->name, line);
+        outcome_free(&o);
+        outcome_free(&same);
+    }
+}
+
+Test(cli_general, man_page_carries_every_option)
+{
+    outcome o = attnlab("help --man");
+    cr_assert(o.exit_code == 0 && strncmp(o.out, ".TH ATTNLAB 1", 13) == 0, "exit %d", o.exit_code);
+    for (size_t i = 0; commands[i]; i++)
+        for (const option *option = commands[i]->options; !commands[i]->hidden && option && option->name; option++)
+            cr_assert(strstr(o.out, option->help + strcspn(option->help, "-'.")) != NULL || strlen(option->help) > 8,
+                      "%s misses %s", commands[i]->name, option->name);
+    outcome_free(&o);
+}
+
+Test(cli_general, unknown_words_get_one_line_and_a_suggestion)
+{
+    static const struct {
+        const char *line, *word, *hint;
+    } cases[] = {
+        {"shwo dense", "shwo", "show"},
+        {"frobnicate", "frobnicate", "help"},
+        {"show dense --hepl", "--hepl", "--help"},
+        {"show dense --xyzzy-nothing", "--xyzzy-nothing", "--help"},
+        {"show dense -Q 3", "-Q", "--help"},
+        {"show", "SPEC", "usage"},
+        {"show dense local", "local", "too many"},
+        {"--db x run", "--db", "command comes first"},
+        {"help nothing", "nothing", "help"},
+        {"show dense --png", "--png", "needs a value"},
+        {"show dense --png ''", "--png", "empty"},
+        {"show dense -n 8 -n 16", "-n", "twice"},
+        {"show dense --help=yes", "--help=yes", "no value"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        outcome o = attnlab("%s", cases[i].line);
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[i].word, cases[i].hint, NULL),
+                  "%s: exit %d: %s", cases[i].line, o.exit_code, o.err);
+        outcome_free(&o);
+    }
+}
+
+Test(cli_general, no_arguments_print_usage_and_fail)
+{
+    outcome o = attnlab(" ");
+    cr_assert(o.exit_code == EXIT_INPUT && !o.out_size && strstr(o.err, "usage: attnlab COMMAND"), "%s", o.err);
+    outcome_free(&o);
+}
+
+Test(cli_general, a_plugin_that_fails_is_an_error_everywhere)
+{
+    for (size_t i = 0; commands[i]; i++) {
+        if (commands[i]->hidden)
+            continue;
+        outcome o = attnlab("%s %s --plugin /nonexistent/p.so", commands[i]->name,
+                            commands[i]->min_operands ? "dense" : "");
+        cr_assert(o.exit_code == EXIT_INPUT && strstr(o.err, "/nonexistent/p.so"), "%s: exit %d: %s",
+                  commands[i]->name, o.exit_code, o.err);
+        outcome_free(&o);
+        o = shell("ATTNLAB_PLUGINS=:/nonexistent/q.so exec \"$ATTNLAB\" %s %s", commands[i]->name,
+                  commands[i]->min_operands ? "dense" : "");
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, "/nonexistent/q.so", NULL), "%s: exit %d: %s",
+                  commands[i]->name, o.exit_code, o.err);
+        outcome_free(&o);
+    }
+}
+
+Test(cli_general, a_full_disk_is_noticed)
+{
+    outcome o = shell("exec \"$ATTNLAB\" help >/dev/full");
+    cr_assert(o.exit_code == EXIT_MACHINE && strstr(o.err, "standard output"), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
