@@ -1,0 +1,29 @@
+#!/bin/bash
+# Installs into a fresh folder, then lives only from what was installed: the program runs and finds its plots,
+# the example plugin builds through pkg-config and passes the conformance check, and the C program of the
+# README compiles, links both ways and runs.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+
+make --no-print-directory install PREFIX="$stage/usr" >/dev/null
+export PKG_CONFIG_PATH="$stage/usr/lib/pkgconfig" LD_LIBRARY_PATH="$stage/usr/lib"
+attnlab=$stage/usr/bin/attnlab
+
+cp -r examples "$stage/examples"
+make --no-print-directory -C "$stage/examples/plugin" >/dev/null
+plugin=$(ls "$stage"/examples/plugin/*.so)
+"$attnlab" check --quick --plugin "$plugin" >/dev/null
+(cd "$stage" && "$attnlab" list plots >/dev/null)
+echo "install: program and example plugin work"
+
+# The README's C program: the first ```c block that has a main().
+awk '/^```c$/ {inside = 1; text = ""; next} /^```$/ {if (inside && text ~ /int main/) {printf "%s", text; exit} inside = 0} inside {text = text $0 "\n"}' \
+    README.md >"$stage/program.c"
+${CC:-gcc} -std=c17 "$stage/program.c" $(pkg-config --cflags --libs attn) -o "$stage/shared"
+${CC:-gcc} -std=c17 "$stage/program.c" $(pkg-config --cflags attn) "$stage/usr/lib/libattn.a" -fopenmp -lm -ldl -o "$stage/static"
+"$stage/shared" >"$stage/shared.out" && "$stage/static" >"$stage/static.out"
+[ -s "$stage/shared.out" ] && cmp -s "$stage/shared.out" "$stage/static.out"
+echo "install: the README's program compiles and runs"
+man -l "$stage/usr/share/man/man1/attnlab.1" >/dev/null 2>&1 || test -s "$stage/usr/share/man/man1/attnlab.1"
