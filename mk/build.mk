@@ -33,6 +33,9 @@ build/attnlab: $(B)/attnlab
 $(B)/harness/build_info.o: CPPFLAGS_ALL += -DBUILD_COMPILER='"$(shell $(CC) --version 2>/dev/null | head -1)"' \
   -DBUILD_FLAGS='"$(strip $(FLAGS) $(CFLAGS))"' -DBUILD_MODE='"$(MODE)"'
 
+# SQL embedded in an object (see the file).
+$(B)/harness/store_schema.o: harness/schema.sql harness/views.sql
+
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PROGRAM_OBJECTS))
 
 .PHONY: all
