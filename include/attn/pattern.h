@@ -46,7 +46,8 @@ typedef struct attn_pattern_args {
 
 /* The keys  begin + s*step + t  for s < count, t < width.
  * width >= 1, count >= 1; width <= step where count > 1 (so that the teeth are disjoint).
- * A comb of one tooth may still name the step of the family it belongs to: planners group rows by it. */
+ * A comb of one tooth still names the step of the family it belongs to, because planners group rows by it;
+ * step 0 says that it is a plain interval. */
 typedef struct attn_comb {
     size_t begin, width, step, count;
 } attn_comb;
@@ -94,8 +95,13 @@ typedef struct attn_pattern {
     /* Optional: pairs of one head in closed form, for nq = nk. NULL: counted from the rows. */
     uint64_t (*pairs)(const attn_pattern_args *a, size_t head);
 
-    /* Optional: checks and clamps parameters against each other, and may build a->state, released by
-     * release(). Bit p of `literal` is set where parameter p was written as a plain number or word. */
+    /* Optional: refuses values that cannot go together, whatever the sizes. Asked when a spec is parsed, if
+     * no value depends on n, and again before prepare(). Bit p of `literal` is set where parameter p was
+     * written as a plain number or word, rather than as an expression or not at all. */
+    attn_status (*check)(const size_t *v, uint32_t literal, attn_error *err);
+
+    /* Optional: clamps values against each other or the sizes, and may build a->state, released by release()
+     * unless prepare() failed. Its message names pattern and value. */
     attn_status (*prepare)(attn_pattern_args *a, uint32_t literal, attn_error *err);
     void (*release)(attn_pattern_args *a);
 } attn_pattern;
