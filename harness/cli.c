@@ -362,8 +362,6 @@ static int run_command(const command *c, int argc, char **argv)
         code = status == ATTN_OK ? c->run(&a) : cli_fail(status, &err);
     }
     release(&a);
-    if ((fflush(stdout) != 0 || ferror(stdout)) && (code == EXIT_FINE || code == EXIT_INPUT))
-        code = cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno));
     return code;
 }
 
@@ -404,7 +402,7 @@ static int help(int argc, char **argv)
     return EXIT_FINE;
 }
 
-int cli_main(int argc, char **argv)
+static int dispatch(int argc, char **argv)
 {
     if (argc < 2) {
         cli_help(stderr);
@@ -421,4 +419,12 @@ int cli_main(int argc, char **argv)
         return cli_complain(EXIT_INPUT, "%.80s: the command comes first: attnlab COMMAND [options]", name);
     const command *c = find_command(name);
     return c ? run_command(c, argc - 2, argv + 2) : unknown_command(name);
+}
+
+int cli_main(int argc, char **argv)
+{
+    int code = dispatch(argc, argv);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && (code == EXIT_FINE || code == EXIT_INPUT))
+        code = cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno));
+    return code;
 }
