@@ -8,7 +8,24 @@
 
 #include <stdint.h>
 
-typedef struct recorder recorder;
+typedef enum record_kind { RECORD_REAL, RECORD_INT, RECORD_TEXT, RECORD_ABSENT } record_kind;
+
+/* One sample. The strings live only as long as the call that passes it. */
+typedef struct record {
+    const char *series;
+    const char *unit;  /* NULL: text */
+    record_kind kind;
+    double real;       /* REAL, finite or infinite */
+    int64_t integer;   /* INT */
+    const char *text;  /* TEXT: the value; ABSENT: the reason */
+} record;
+
+/* A sink of samples: the store, a pipe to the parent process, a test. Taking a sample may not fail; a sink
+ * that can, remembers the first failure and reports it when it is closed. */
+typedef struct recorder {
+    void (*take)(void *context, const record *sample);
+    void *context;
+} recorder;
 
 void record_real(recorder *r, const char *series, const char *unit, double value); /* NaN: absent, "not a number" */
 void record_int(recorder *r, const char *series, const char *unit, int64_t value);
