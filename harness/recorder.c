@@ -22,6 +22,14 @@ void record_int(recorder *r, const char *series, const char *unit, int64_t value
     take(r, (record){.series = series, .unit = unit, .kind = RECORD_INT, .integer = value});
 }
 
+void record_count(recorder *r, const char *series, const char *unit, uint64_t value)
+{
+    if (value <= INT64_MAX)
+        record_int(r, series, unit, (int64_t)value);
+    else
+        record_real(r, series, unit, (double)value);
+}
+
 void record_text(recorder *r, const char *series, const char *value)
 {
     take(r, (record){.series = series, .kind = RECORD_TEXT, .text = value});

@@ -29,6 +29,7 @@ typedef struct recorder {
 
 void record_real(recorder *r, const char *series, const char *unit, double value); /* NaN: absent, "not a number" */
 void record_int(recorder *r, const char *series, const char *unit, int64_t value);
+void record_count(recorder *r, const char *series, const char *unit, uint64_t value); /* as int; as real beyond 2^63-1 */
 void record_text(recorder *r, const char *series, const char *value);              /* e.g. stop_reason */
 void record_absent(recorder *r, const char *series, const char *unit, const char *reason);
 

@@ -60,7 +60,7 @@ double stats_median_coverage(size_t count, double confidence)
 interval stats_median(double *samples, size_t count, double confidence)
 {
     if (count == 0)
-        return (interval){NAN, NAN, NAN, 0};
+        return (interval){(double)NAN, (double)NAN, (double)NAN, 0};
     stats_sort(samples, count);
     double coverage;
     size_t r = rank_for(count, confidence, &coverage);
@@ -76,7 +76,7 @@ interval stats_median(double *samples, size_t count, double confidence)
 double stats_quantile(const double *sorted, size_t count, double p)
 {
     if (count == 0)
-        return NAN;
+        return (double)NAN;
     double at = p * (double)(count - 1);
     size_t below = at > 0 ? (size_t)at : 0;
     if (below >= count - 1)

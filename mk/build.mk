@@ -29,8 +29,22 @@ $(B)/attnlab: $(PROGRAM_OBJECTS) $(LIB_OBJECTS)
 build/attnlab: $(B)/attnlab
 	@ln -f $< $@
 
-# What the program says of its own build.
-$(B)/harness/build_info.o: CPPFLAGS_ALL += -DBUILD_COMPILER='"$(shell $(CC) --version 2>/dev/null | head -1)"' \
+# What the program says of its own build. commit.h is written when its text changes, so that a commit
+# recompiles one file.
+GIT := $(if $(wildcard .git),git -c safe.directory='$(CURDIR)')
+COMMIT := $(if $(GIT),$(shell $(GIT) rev-parse HEAD 2>/dev/null))
+DIRTY := $(if $(COMMIT),$(shell $(GIT) status --porcelain -- Makefile mk include base patterns kernels harness | head -1))
+define COMMIT_TEXT :=
+#define BUILD_COMMIT "$(COMMIT)"
+#define BUILD_DIRTY $(if $(DIRTY),1,0)
+endef
+COMMIT_FILE := $(B)/commit.h
+ifneq ($(COMMIT_TEXT),$(file <$(COMMIT_FILE)))
+$(shell mkdir -p $(B))
+$(file >$(COMMIT_FILE),$(COMMIT_TEXT))
+endif
+$(B)/harness/build_info.o: $(COMMIT_FILE)
+$(B)/harness/build_info.o: CPPFLAGS_ALL += -I$(B) -DBUILD_COMPILER='"$(shell $(CC) --version 2>/dev/null | head -1)"' \
   -DBUILD_FLAGS='"$(strip $(FLAGS) $(CFLAGS))"' -DBUILD_MODE='"$(MODE)"'
 
 # SQL embedded in an object (see the file).
