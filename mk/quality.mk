@@ -49,4 +49,8 @@ includes: ## includes point one way: base <- patterns <- kernels <- harness
 ladder: $(B)/attnlab ## the kernels at every level of CPU features
 	$(B)/attnlab check --quick
 
-.PHONY: asan ubsan tsan valgrind cov tidy format headers includes ladder
+# Every instruction of the AVX-512 kernels, run by an emulated CPU.
+emulate: $(B)/attnlab ## check the AVX-512 kernels in an emulator, where the CPU has none
+	mk/emulate.sh $(B)/attnlab check --quick --kernel avx512
+
+.PHONY: emulate asan ubsan tsan valgrind cov tidy format headers includes ladder
