@@ -34,8 +34,8 @@ void suggest_offer(suggestion *s, const char *candidate)
     if (n == 0 || n > LONGEST || m > LONGEST)
         return;
     size_t d = distance(s->word, n, candidate, m);
-    size_t limit = ((n > m ? n : m) + 2) / 3;
-    if (d <= limit && (!s->best || d < s->distance)) {
+    size_t longer = n > m ? n : m, limit = (longer + 2) / 3;
+    if (d <= limit && d < longer && (!s->best || d < s->distance)) {
         s->best = candidate;
         s->distance = d;
     }

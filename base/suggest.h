@@ -5,7 +5,8 @@
 #include <stddef.h>
 
 /* The candidate with the smallest edit distance (insert, delete, replace, swap neighbours), if that is at
- * most a third of the longer name, rounded up; else NULL. Start with *best = NULL and offer all candidates. */
+ * most a third of the longer name, rounded up, and less than all of it; else NULL. Start with *best = NULL
+ * and offer all candidates. */
 typedef struct suggestion {
     const char *word;
     const char *best;

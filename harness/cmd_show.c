@@ -1,0 +1,236 @@
+/* show: the mask of a pattern, in the terminal or as a file. */
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "base/outfile.h"
+#include "harness/cli.h"
+#include "harness/image.h"
+
+enum {
+    DEFAULT_WIDTH = 80,   /* of what is no terminal */
+    SHORTEST = 64,        /* cells shown even in a low terminal */
+    SVG_CELLS = 512,      /* a side; more only makes the file large */
+    TITLE = 1024
+};
+static const uint64_t MOST_BYTES = UINT64_C(1) << 30; /* of a file that holds every pair */
+
+static const option options[] = {
+    {"n", OPTION_SIZE, "N", "sequence length", "64", 1, ATTN_MAX_N, NULL, false},
+    {"nq", OPTION_SIZE, "NQ", "query rows, the last of the sequence (default: N)", NULL, 1, ATTN_MAX_N, NULL, false},
+    {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
+    {"head", OPTION_SIZE, "G", "the head shown, from 0; for patterns whose heads differ", "0", 0, 65535, NULL, false},
+    {"width", OPTION_SIZE, "CELLS", "widest picture in the terminal (default: what fits)", NULL, 1, 1024, NULL, false},
+    {"png", OPTION_TEXT, "FILE", "write a PNG", NULL, 0, 0, NULL, false},
+    {"pixels", OPTION_SIZE, "P", "longest side of the PNG", "1024", 1, 16384, NULL, false},
+    {"svg", OPTION_TEXT, "FILE", "write an SVG", NULL, 0, 0, NULL, false},
+    {"pbm", OPTION_TEXT, "FILE", "write a bitmap of all pairs (PBM)", NULL, 0, 0, NULL, false},
+    {"npy", OPTION_TEXT, "FILE", "write all pairs as a NumPy array, bool [nq,n]", NULL, 0, 0, NULL, false},
+    {0},
+};
+
+typedef struct subject {
+    attn_layout *layout;
+    size_t head, pixels;
+    char title[TITLE], caption[TITLE];
+} subject;
+
+/* ---- files ---- */
+
+static attn_status write_png(FILE *out, const subject *s, attn_error *err)
+{
+    mask_grid grid;
+    attn_status status = mask_grid_create(&grid, s->layout, s->head, s->pixels, err);
+    if (status != ATTN_OK)
+        return status;
+    size_t longer = grid.rows > grid.columns ? grid.rows : grid.columns;
+    status = image_png(out, &grid, s->pixels / longer, err);
+    mask_grid_destroy(&grid);
+    return status;
+}
+
+static attn_status write_svg(FILE *out, const subject *s, attn_error *err)
+{
+    mask_grid grid;
+    attn_status status = mask_grid_create(&grid, s->layout, s->head, SVG_CELLS, err);
+    if (status != ATTN_OK)
+        return status;
+    status = image_svg(out, &grid, s->title, s->caption, err);
+    mask_grid_destroy(&grid);
+    return status;
+}
+
+static attn_status write_pbm(FILE *out, const subject *s, attn_error *err)
+{
+    return image_pbm(out, s->layout, s->head, err);
+}
+
+static attn_status write_npy(FILE *out, const subject *s, attn_error *err)
+{
+    return image_npy(out, s->layout, s->head, err);
+}
+
+static const struct format {
+    const char *option;
+    attn_status (*write)(FILE *out, const subject *s, attn_error *err);
+    unsigned pairs_per_byte; /* of a format that holds every pair; 0: it does not */
+    bool binary;
+} formats[] = {{"png", write_png, 0, true}, {"svg", write_svg, 0, false}, {"pbm", write_pbm, 8, true},
+               {"npy", write_npy, 1, true}};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+/* Whether all files asked for can be written as asked. */
+static attn_status check_files(const args *a, const subject *s, size_t *count, attn_error *err)
+{
+    size_t to_stdout = 0;
+    *count = 0;
+    for (size_t f = 0; f < FORMATS; f++) {
+        const char *path = cli_text(a, formats[f].option);
+        if (!path)
+            continue;
+        ++*count;
+        uint64_t nq = attn_layout_nq(s->layout), nk = attn_layout_nk(s->layout), per_byte = formats[f].pairs_per_byte;
+        if (per_byte && nq * ((nk + per_byte - 1) / per_byte) > MOST_BYTES)
+            return attn_fail(err, ATTN_EINVAL, "--%s: all %llu x %llu pairs make more than %llu MiB; use a smaller -n, "
+                             "or --png, which takes any", formats[f].option, (unsigned long long)nq,
+                             (unsigned long long)nk, (unsigned long long)(MOST_BYTES >> 20));
+        if (strcmp(path, "-") != 0)
+            continue;
+        if (++to_stdout > 1)
+            return attn_fail(err, ATTN_EINVAL, "--%s -: only one file can go to standard output", formats[f].option);
+        if (formats[f].binary && isatty(STDOUT_FILENO))
+            return attn_fail(err, ATTN_EINVAL, "--%s -: standard output is a terminal; redirect it to a file",
+                             formats[f].option);
+    }
+    return ATTN_OK;
+}
+
+/* All of them are written before the first replaces anything. */
+static attn_status write_files(const args *a, const subject *s, attn_error *err)
+{
+    outfile files[FORMATS] = {{0}};
+    attn_status status = ATTN_OK;
+    for (size_t f = 0; f < FORMATS && status == ATTN_OK; f++) {
+        const char *path = cli_text(a, formats[f].option);
+        if (path)
+            status = outfile_open(&files[f], path, err);
+    }
+    for (size_t f = 0; f < FORMATS && status == ATTN_OK; f++) {
+        if (files[f].stream)
+            status = formats[f].write(files[f].stream, s, err);
+        if (status == ATTN_OK)
+            status = outfile_finish(&files[f], err);
+    }
+    for (size_t f = 0; f < FORMATS && status == ATTN_OK; f++)
+        status = outfile_commit(&files[f], err);
+    for (size_t f = 0; f < FORMATS; f++)
+        outfile_discard(&files[f]);
+    return status;
+}
+
+/* ---- the terminal ---- */
+
+static bool locale_is_utf8(void)
+{
+    locale_t locale = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+    if (!locale)
+        return false;
+    bool utf8 = strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
+    freelocale(locale);
+    return utf8;
+}
+
+/* Cells that fit: across, and down with two cells a line (leaving room for the caption and a prompt). */
+static size_t cells_that_fit(void)
+{
+    struct winsize size;
+    if (isatty(STDOUT_FILENO) && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
+        size_t down = size.ws_row > 4 ? 2 * ((size_t)size.ws_row - 4) : 0;
+        down = down < SHORTEST ? SHORTEST : down;
+        return size.ws_col < down ? size.ws_col : down;
+    }
+    return DEFAULT_WIDTH;
+}
+
+static attn_status print_picture(const args *a, const subject *s, attn_error *err)
+{
+    size_t most = cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit();
+    mask_grid grid;
+    attn_status status = mask_grid_create(&grid, s->layout, s->head, most, err);
+    if (status != ATTN_OK)
+        return status;
+    mask_print(stdout, &grid, !locale_is_utf8() ? MASK_ASCII : cli_colour(stdout) ? MASK_COLOUR : MASK_BLOCKS);
+    printf("%s: %s", s->title, s->caption);
+    if (grid.cell > 1)
+        printf("; a cell is %zu x %zu pairs", grid.cell, grid.cell);
+    putchar('\n');
+    mask_grid_destroy(&grid);
+    return ATTN_OK;
+}
+
+/* ---- the command ---- */
+
+/* "488 pairs, 23.5% of the causal 2080 (11.9% of all 4096)" */
+static void describe(subject *s)
+{
+    uint64_t nq = attn_layout_nq(s->layout), nk = attn_layout_nk(s->layout);
+    uint64_t pairs = attn_layout_pairs(s->layout, s->head);
+    /* Row r sees at most r + nk - nq + 1 keys. */
+    uint64_t rows = nq < nk ? nq : nk, causal = rows * nk - rows * (rows - 1) / 2;
+    int used = snprintf(s->title, sizeof s->title, "%s, n=%llu", attn_layout_text(s->layout), (unsigned long long)nk);
+    if (nq != nk && used > 0 && (size_t)used < sizeof s->title)
+        used += snprintf(s->title + used, sizeof s->title - (size_t)used, ", nq=%llu", (unsigned long long)nq);
+    if (attn_layout_distinct_heads(s->layout) > 1 && used > 0 && (size_t)used < sizeof s->title)
+        snprintf(s->title + used, sizeof s->title - (size_t)used, ", head %zu", s->head);
+    double all = (double)nq * (double)nk;
+    used = snprintf(s->caption, sizeof s->caption, "%llu pairs, ", (unsigned long long)pairs);
+    if (attn_layout_causal(s->layout))
+        snprintf(s->caption + used, sizeof s->caption - (size_t)used, "%.3g%% of the causal %llu (%.3g%% of all %.0f)",
+                 100 * (double)pairs / (double)causal, (unsigned long long)causal, 100 * (double)pairs / all, all);
+    else
+        snprintf(s->caption + used, sizeof s->caption - (size_t)used, "%.3g%% of all %.0f", 100 * (double)pairs / all,
+                 all);
+}
+
+static int run(const args *a)
+{
+    const char *const *operands;
+    cli_operands(a, &operands);
+    size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
+    size_t heads = cli_size(a, "heads");
+    subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels")};
+    if (s.head >= heads)
+        return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads, 0 to %zu; --heads sets how many", s.head, heads,
+                            heads - 1);
+    attn_error err;
+    attn_spec *spec = NULL;
+    attn_status status = attn_spec_parse(&spec, operands[0], &err);
+    if (status == ATTN_OK)
+        status = attn_layout_create(&s.layout, spec, nq, n, heads, &err);
+    size_t files = 0;
+    if (status == ATTN_OK) {
+        describe(&s);
+        status = check_files(a, &s, &files, &err);
+    }
+    if (status == ATTN_OK)
+        status = files ? write_files(a, &s, &err) : print_picture(a, &s, &err);
+    attn_layout_destroy(s.layout);
+    attn_spec_destroy(spec);
+    return status == ATTN_OK ? EXIT_FINE : cli_fail(status, &err);
+}
+
+const command cmd_show = {
+    .name = "show",
+    .operands = "SPEC",
+    .min_operands = 1,
+    .max_operands = 1,
+    .summary = "the mask of a pattern: in the terminal, or as PNG, SVG, PBM or NPY",
+    .details = "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
+               "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
+               "'#' is allowed and '.' is not. A FILE of - is standard output.",
+    .options = options,
+    .run = run,
+};

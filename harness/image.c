@@ -1,0 +1,84 @@
+/* PNG through libpng's simplified interface; PBM and NPY row by row. */
+#include "harness/image.h"
+
+#include <png.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/npy.h"
+
+unsigned char image_grey(double fraction)
+{
+    const double faintest = 0.125; /* the ink of a vanishing fraction */
+    if (fraction <= 0)
+        return 255;
+    return (unsigned char)(255.5 - 255 * (faintest + (1 - faintest) * fraction));
+}
+
+attn_status image_png(FILE *out, const mask_grid *grid, size_t scale, attn_error *err)
+{
+    size_t width = grid->columns * scale, height = grid->rows * scale;
+    unsigned char *pixels = malloc(width * height);
+    if (!pixels)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory for a picture of %zu x %zu pixels", width, height);
+    for (size_t row = 0; row < grid->rows; row++) {
+        unsigned char *line = pixels + row * scale * width;
+        for (size_t column = 0; column < grid->columns; column++)
+            memset(line + column * scale, image_grey(mask_fraction(grid, row, column)), scale);
+        for (size_t copy = 1; copy < scale; copy++)
+            memcpy(line + copy * width, line, width);
+    }
+    png_image image = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)width, .height = (png_uint_32)height,
+                       .format = PNG_FORMAT_GRAY};
+    bool written = png_image_write_to_stdio(&image, out, 0, pixels, 0, NULL) != 0;
+    free(pixels);
+    /* libpng reports a failed write as its own error; the stream knows the cause. */
+    if (!written && !ferror(out))
+        return attn_fail(err, ATTN_EINTERNAL, "the PNG encoder failed: %s", image.message);
+    return ATTN_OK;
+}
+
+/* Calls `write` with each row of the mask. */
+static attn_status each_row(FILE *out, const attn_layout *layout, size_t head,
+                            void (*write)(FILE *out, const unsigned char *keys, size_t nk), attn_error *err)
+{
+    size_t nq = attn_layout_nq(layout), nk = attn_layout_nk(layout);
+    attn_combs combs = {0};
+    unsigned char *keys = malloc(nk);
+    attn_status status = keys ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for a row of %zu keys", nk);
+    for (size_t r = 0; r < nq && status == ATTN_OK && !ferror(out); r++) {
+        status = mask_row(layout, head, r, &combs, keys, err);
+        if (status == ATTN_OK)
+            write(out, keys, nk);
+    }
+    free(keys);
+    free(combs.at);
+    return status;
+}
+
+static void write_bits(FILE *out, const unsigned char *keys, size_t nk)
+{
+    for (size_t j = 0; j < nk; j += 8) {
+        int byte = 0;
+        for (size_t bit = 0; bit < 8 && j + bit < nk; bit++)
+            byte |= keys[j + bit] << (7 - bit);
+        fputc(byte, out);
+    }
+}
+
+static void write_bytes(FILE *out, const unsigned char *keys, size_t nk)
+{
+    (void)!fwrite(keys, 1, nk, out);
+}
+
+attn_status image_pbm(FILE *out, const attn_layout *layout, size_t head, attn_error *err)
+{
+    fprintf(out, "P4\n%zu %zu\n", attn_layout_nk(layout), attn_layout_nq(layout));
+    return each_row(out, layout, head, write_bits, err);
+}
+
+attn_status image_npy(FILE *out, const attn_layout *layout, size_t head, attn_error *err)
+{
+    (void)npy_write_header(out, NPY_BOOL, 2, (size_t[]){attn_layout_nq(layout), attn_layout_nk(layout)});
+    return each_row(out, layout, head, write_bytes, err);
+}

@@ -1,0 +1,183 @@
+/* attnlab show: pictures against the definition, files that can be read back, and refusals. */
+#include <criterion/criterion.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "attn/layout.h"
+#include "base/npy.h"
+#include "harness/cli.h"
+#include "support/program.h"
+
+static attn_layout *layout_of(const char *text, size_t nq, size_t nk)
+{
+    attn_spec *spec;
+    attn_layout *layout;
+    attn_error err;
+    cr_assert(attn_spec_parse(&spec, text, &err) == ATTN_OK, "%s", err.message);
+    cr_assert(attn_layout_create(&layout, spec, nq, nk, 8, &err) == ATTN_OK, "%s", err.message);
+    attn_spec_destroy(spec);
+    return layout;
+}
+
+Test(cli_show, ascii_is_the_mask)
+{
+    static const char *const specs[] = {"dense", "local:k=2", "strided:l=4", "fixed:l=5,c=2", "strided:l=3,causal=0"};
+    static const size_t shapes[][2] = {{1, 1}, {13, 13}, {5, 20}, {20, 5}, {64, 64}};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
+        for (size_t z = 0; z < sizeof shapes / sizeof *shapes; z++) {
+            size_t nq = shapes[z][0], nk = shapes[z][1];
+            outcome o = shell("LC_ALL=C $ATTNLAB show %s -n %zu --nq %zu", specs[s], nk, nq);
+            cr_assert(o.exit_code == 0 && !*o.err, "%s: exit %d: %s", specs[s], o.exit_code, o.err);
+            attn_layout *layout = layout_of(specs[s], nq, nk);
+            const char *at = o.out;
+            for (size_t r = 0; r < nq; r++, at++) {
+                for (size_t j = 0; j < nk; j++, at++)
+                    cr_assert(*at == (attn_layout_allows(layout, 0, r, j) ? '#' : '.'), "%s nq=%zu n=%zu row %zu key %zu: "
+                              "'%c'", specs[s], nq, nk, r, j, *at);
+                cr_assert(*at == '\n', "%s nq=%zu n=%zu row %zu does not end", specs[s], nq, nk, r);
+            }
+            char pairs[64];
+            snprintf(pairs, sizeof pairs, ": %llu pairs", (unsigned long long)attn_layout_pairs(layout, 0));
+            cr_assert(strstr(at, pairs) && strstr(at, attn_layout_text(layout)), "caption: %s", at);
+            attn_layout_destroy(layout);
+            outcome_free(&o);
+        }
+}
+
+Test(cli_show, utf8_without_a_terminal_has_blocks_and_no_escapes)
+{
+    outcome o = shell("LC_ALL=C.UTF-8 $ATTNLAB show local:k=1 -n 3");
+    cr_assert(strncmp(o.out, "\u2588\u2584 \n \u2580\u2580\nlocal:k=1, n=3: 5 pairs, 83.3%", 30) == 0, "%s", o.out);
+    cr_assert(!strchr(o.out, '\033'), "escape sequences: %s", o.out);
+    outcome_free(&o);
+}
+
+Test(cli_show, colour_only_on_terminals_that_want_it)
+{
+    static const struct {
+        const char *environment;
+        bool colour;
+    } cases[] = {{"TERM=xterm", true}, {"TERM=xterm NO_COLOR=1", false}, {"TERM=dumb", false}, {"TERM=xterm NO_COLOR=", true}};
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        outcome o = shell("%s LC_ALL=C.UTF-8 script -qec \"$ATTNLAB show dense -n 4\" /dev/null </dev/null",
+                          cases[k].environment);
+        cr_assert(o.exit_code == 0 && strstr(o.out, "10 pairs"), "%s: exit %d: %s", cases[k].environment, o.exit_code, o.err);
+        cr_assert((strchr(o.out, '\033') != NULL) == cases[k].colour, "%s", cases[k].environment);
+        outcome_free(&o);
+    }
+}
+
+Test(cli_show, long_masks_are_scaled_to_fit)
+{
+    outcome o = shell("LC_ALL=C $ATTNLAB show dense -n 1m");
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strcspn(o.out, "\n") <= 80 && o.out[0] == '+', "%s", o.out);
+    cr_assert(strstr(o.out, "549756338176 pairs, 100% of the causal 549756338176"), "%s", o.out);
+    outcome_free(&o);
+    o = shell("LC_ALL=C $ATTNLAB show dense -n 100 --width 100");
+    cr_assert(strcspn(o.out, "\n") == 100, "%zu columns", strcspn(o.out, "\n"));
+    outcome_free(&o);
+}
+
+Test(cli_show, npy_and_pbm_hold_every_pair)
+{
+    static const char *const specs[] = {"dense", "local:k=2,causal=0", "strided:l=4", "fixed:l=5,c=2,head=summary"};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        size_t nq = 11, nk = 27;
+        const char *npy = scratch_path("m.npy"), *pbm = scratch_path("m.pbm");
+        outcome o = attnlab("show %s -n %zu --nq %zu --npy %s --pbm %s", specs[s], nk, nq, npy, pbm);
+        cr_assert(o.exit_code == 0 && !*o.out && !*o.err, "exit %d: %s%s", o.exit_code, o.out, o.err);
+        outcome_free(&o);
+        attn_layout *layout = layout_of(specs[s], nq, nk);
+        npy_reader *r;
+        attn_error err;
+        unsigned char keys[11 * 27];
+        cr_assert(npy_open(&r, npy, &err) == ATTN_OK, "%s", err.message);
+        const npy_shape *shape = npy_reader_shape(r);
+        cr_assert(shape->type == NPY_BOOL && shape->rank == 2 && shape->size[0] == nq && shape->size[1] == nk, "shape");
+        cr_assert(npy_read(r, keys, nq * nk, &err) == ATTN_OK, "%s", err.message);
+        npy_close(r);
+        size_t size, stride = (nk + 7) / 8;
+        char *bitmap = read_whole_file(pbm, &size);
+        cr_assert(strncmp(bitmap, "P4\n27 11\n", 9) == 0 && size == 9 + nq * stride, "%zu bytes", size);
+        for (size_t i = 0; i < nq; i++)
+            for (size_t j = 0; j < nk; j++) {
+                bool allowed = attn_layout_allows(layout, 0, i, j);
+                cr_assert(keys[i * nk + j] == allowed, "%s npy %zu,%zu", specs[s], i, j);
+                int bit = bitmap[9 + i * stride + j / 8] >> (7 - j % 8) & 1;
+                cr_assert(bit == allowed, "%s pbm %zu,%zu", specs[s], i, j);
+            }
+        free(bitmap);
+        attn_layout_destroy(layout);
+    }
+}
+
+Test(cli_show, files_to_standard_output)
+{
+    outcome o = attnlab("show dense -n 9 --pbm -");
+    cr_assert(o.exit_code == 0 && o.out_size == 7 + 9 * 2 && memcmp(o.out, "P4\n9 9\n", 7) == 0, "%zu bytes", o.out_size);
+    outcome_free(&o);
+    o = attnlab("show dense -n 9 --svg -");
+    cr_assert(o.exit_code == 0 && strncmp(o.out, "<svg ", 5) == 0 && strstr(o.out, "</svg>\n"), "%.80s", o.out);
+    outcome_free(&o);
+    o = attnlab("show dense -n 9 --png -");
+    cr_assert(o.exit_code == 0 && memcmp(o.out, "\x89PNG", 4) == 0, "%zu bytes", o.out_size);
+    outcome_free(&o);
+}
+
+Test(cli_show, png_of_any_length)
+{
+    const char *path = scratch_path("long.png");
+    outcome o = attnlab("show local:k=100 -n 300k --png %s --pixels 100", path);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    size_t size;
+    char *file = read_whole_file(path, &size);
+    cr_assert(size > 24 && file[19] <= 100 && file[23] <= 100, "%d x %d", file[19], file[23]);
+    free(file);
+    outcome_free(&o);
+}
+
+Test(cli_show, refusals)
+{
+    static const struct {
+        const char *arguments, *word, *hint;
+    } cases[] = {
+        {"densse", "densse", "dense"},
+        {"dense -n 0", "-n 0", "1"},
+        {"dense -n 100m", "-n 100m", "16777216"},
+        {"dense -n 64 --nq 0", "--nq 0", "1"},
+        {"dense --head 8", "--head 8", "8 heads"},
+        {"dense -n 64k --npy m.npy", "--npy", "1024 MiB"},
+        {"dense -n 1m --pbm m.pbm", "--pbm", "1024 MiB"},
+        {"dense --png none/m.png", "none", "does not exist"},
+        {"dense --svg .", "folder", "file"},
+        {"dense --svg - --pbm -", "-", "only one"},
+        {"fixed:l=4,c=8 --png m.png", "c=8", "l=4"},
+    };
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s/work", scratch_folder());
+    mkdir(folder, 0777);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        outcome o = shell("cd %s && exec $ATTNLAB show %s", folder, cases[k].arguments);
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL), "%s: exit %d: %s",
+                  cases[k].arguments, o.exit_code, o.err);
+        outcome_free(&o);
+    }
+    outcome o = shell("ls -A %s", folder);
+    cr_assert(!*o.out, "left behind: %s", o.out);
+    outcome_free(&o);
+}
+
+/* When one of several files fails, the others are not written either. */
+Test(cli_show, all_files_or_none)
+{
+    outcome o = attnlab("show dense --svg %s --png %s/none/m.png", scratch_path("m.svg"), scratch_folder());
+    cr_assert(o.exit_code == EXIT_INPUT && !file_exists(scratch_path("m.svg")), "exit %d", o.exit_code);
+    outcome_free(&o);
+    o = attnlab("show dense --svg %s --png /dev/full", scratch_path("m.svg"));
+    cr_assert(o.exit_code == EXIT_MACHINE && one_complaint(&o, "/dev/full", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(!file_exists(scratch_path("m.svg")), "the other file was written");
+    outcome_free(&o);
+}
