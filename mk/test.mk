@@ -22,7 +22,7 @@ $(B)/attn-tests: $(TEST_OBJECTS) $(filter-out $(B)/harness/main.o,$(PROGRAM_OBJE
 	$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -lcriterion -o $@
 
 $(B)/tests/plugins/%.so $(B)/examples/plugin/%.so: $(STAMP)
-$(B)/tests/plugins/%.so: tests/plugins/%.c $(HEADERS)
+$(B)/tests/plugins/%.so: tests/plugins/%.c $(wildcard tests/plugins/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
 $(B)/examples/plugin/%.so: examples/plugin/%.c $(HEADERS)
