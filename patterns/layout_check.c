@@ -40,7 +40,7 @@ static size_t first_multiple(size_t p, size_t q, size_t low, size_t high)
     size_t s = (low + p - 1) / p;
     if (s * p <= high)
         return s;
-    size_t t = first_multiple(q, p, (p - high % p) % p, (p - low % p) % p);
+    size_t t = first_multiple(q, p, p - high % p, p - low % p);
     return t == SIZE_MAX ? SIZE_MAX : (t * q + low + p - 1) / p;
 }
 

@@ -5,8 +5,8 @@
  *   factor  = integer [ "k" | "m" ] | "n" | "sqrt(" sum ")" | "(" sum ")"
  *
  * One recursive descent parses, writes the canonical text and evaluates. Numbers are exact fractions as long
- * as they fit into 62 bits, roots of squares included, so that .5 is decided exactly; otherwise doubles, where
- * a result within a few roundings of .5 counts as .5, as sqrt(n)*sqrt(n)/2 should. */
+ * as they fit into 62 bits, so that .5 is decided exactly. Roots and longer fractions are doubles, where a result
+ * within a few roundings of .5 counts as .5, as sqrt(n)*sqrt(n)/2 should. */
 #include "patterns/value.h"
 
 #include <math.h>
@@ -93,16 +93,6 @@ static number divide(reader *r, number a, number b)
     return fraction(sign * ((wide)a.num * b.den), sign * ((wide)a.den * b.num), a.real / b.real, constant);
 }
 
-static bool square(int64_t x, int64_t *root)
-{
-    *root = (int64_t)sqrt((double)x); /* right to within one for x < 2^62 */
-    while ((wide)*root * *root > x)
-        --*root;
-    while ((wide)(*root + 1) * (*root + 1) <= x)
-        ++*root;
-    return *root * *root == x;
-}
-
 static number root(reader *r, number a)
 {
     if (a.real < 0) {
@@ -110,9 +100,6 @@ static number root(reader *r, number a)
             return fail(r, "square root of a negative number", "", 0);
         return (number){true, a.constant, 0, 1, 0};
     }
-    int64_t num, den;
-    if (a.exact && square(a.num, &num) && square(a.den, &den))
-        return (number){true, a.constant, num, den, (double)num / (double)den};
     return (number){.constant = a.constant, .real = sqrt(a.real)};
 }
 
@@ -267,14 +254,11 @@ attn_status value_parse(const char *text, size_t length, char *canonical, value_
     return ATTN_OK;
 }
 
-/* floor(x + 1/2); a double within a few of its roundings of the next integer is that integer. */
+/* floor(x + 1/2) for x >= 0; a double within a few of its roundings of the next integer is that integer. */
 static double nearest(number x)
 {
-    if (x.exact) {
-        wide twice = 2 * (wide)x.num + x.den, den = 2 * (wide)x.den;
-        wide floor = twice / den - (twice % den < 0);
-        return (double)floor;
-    }
+    if (x.exact)
+        return (double)((2 * (wide)x.num + x.den) / (2 * (wide)x.den));
     double y = x.real + 0.5, up = ceil(y);
     return up - y <= 4 * DBL_EPSILON * fabs(y) ? up : floor(y);
 }
@@ -287,7 +271,7 @@ attn_status value_resolve(const char *canonical, size_t n, size_t min, size_t ma
         return ATTN_EINVAL;
     if (!value.exact && !isfinite(value.real))
         return attn_fail(err, ATTN_EINVAL, "too large to compute");
-    double x = nearest(value);
+    double x = value.real < 0 ? 0 : nearest(value);
     *out = x <= (double)min ? min : x >= (double)max ? max : (size_t)x;
     return ATTN_OK;
 }

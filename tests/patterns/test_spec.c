@@ -145,6 +145,16 @@ Test(spec, expressions_round_half_up)
         }
 }
 
+/* What doubles compute a rounding or two below .5 is .5 nonetheless. */
+Test(spec, expressions_forgive_roundings)
+{
+    for (size_t n = 1; n < 2000; n += 2) {
+        cr_assert(value("sqrt(n)*sqrt(n)/2", n) == (n + 1) / 2, "sqrt(n)*sqrt(n)/2 at n=%zu", n);
+        cr_assert(value("sqrt(n*n)/6*3", n) == (n + 1) / 2, "sqrt(n*n)/6*3 at n=%zu", n);
+        cr_assert(value("n/(sqrt(n)/sqrt(n/4))", n) == (n + 1) / 2, "n/(sqrt(n)/sqrt(n/4)) at n=%zu", n);
+    }
+}
+
 /* ---- round trips over generated specs ---- */
 
 static uint64_t state = 1;
