@@ -32,4 +32,4 @@ uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(BINDIR)/attnlab $(DESTDIR)$(LIBDIR)/libattn.* $(DESTDIR)$(LIBDIR)/pkgconfig/attn.pc \
 	  $(DESTDIR)$(DATADIR)/man/man1/attnlab.1
 
-.PHONY: install uninstall
+.PHONY: install uninstall $(B)/attn.pc
