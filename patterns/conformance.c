@@ -10,17 +10,19 @@
 #include "patterns/spec_parts.h"
 
 enum {
-    EVERY_N = 64,      /* every n up to here */
-    LARGEST = 257,     /* of all sizes below */
-    DRAWN = 12,        /* assignments of random values */
-    HEADS = 3,         /* of patterns whose heads differ */
+    EVERY_N = 64,  /* every n up to here */
+    LARGEST = 257, /* of all sizes below */
+    DRAWN = 12,    /* assignments of random values */
+    HEADS = 3,     /* of patterns whose heads differ */
     SPEC_LENGTH = 2048,
-    GUARD = 4          /* combs behind the buffer that must stay as they are */
+    GUARD = 4      /* combs behind the buffer that must stay as they are */
 };
 
-static const struct { size_t nq, nk; } sizes[] = {
-    {65, 65}, {97, 97}, {128, 128}, {LARGEST, LARGEST},               /* beyond EVERY_N */
-    {1, 64}, {64, 1}, {5, 37}, {37, 5}, {63, 64}, {64, 63}, {96, 33}, /* nq != nk */
+static const struct {
+    size_t nq, nk;
+} sizes[] = {
+    {65, 65}, {97, 97}, {128, 128}, {LARGEST, LARGEST},              /* beyond EVERY_N */
+    {1, 64}, {64, 1}, {5, 37}, {37, 5}, {63, 64}, {64, 63}, {96, 33} /* nq != nk */
 };
 
 typedef struct trial {
@@ -74,8 +76,8 @@ static attn_status ask_row(trial *t, const attn_layout *layout, size_t head, siz
         attn_combs again = {t->again, capacity, 0};
         attn_layout_row(layout, head, r, &again);
         if (again.count != combs->count)
-            return differ(t, layout, head, r, "row() counts %zu combs, but %zu into a buffer of %zu", combs->count,
-                          again.count, capacity);
+            return differ(t, layout, head, r, "row() counts %zu combs, but %zu into a buffer of %zu",
+                          combs->count, again.count, capacity);
         if (memcmp(t->again, t->combs, capacity * sizeof *t->again) != 0)
             return differ(t, layout, head, r, "row() asked twice gives different combs");
         if (memcmp(&t->again[capacity], &untouched, sizeof untouched) != 0)
@@ -126,10 +128,11 @@ static attn_status compare_layout(trial *t, const attn_layout *layout)
         }
         uint64_t said = attn_layout_pairs(layout, head);
         if (said != pairs)
-            return attn_fail(t->err, ATTN_EINVAL, "%s: nq=%zu nk=%zu head=%zu: %s %llu, allows() makes it %llu",
+            return attn_fail(t->err, ATTN_EINVAL,
+                             "%s: nq=%zu nk=%zu head=%zu: %s %llu, allows() makes it %llu",
                              attn_layout_text(layout), nq, nk, head,
-                             nq == nk && t->pattern->pairs ? "pairs() is" : "the rows hold", (unsigned long long)said,
-                             (unsigned long long)pairs);
+                             nq == nk && t->pattern->pairs ? "pairs() is" : "the rows hold",
+                             (unsigned long long)said, (unsigned long long)pairs);
     }
     t->cases++;
     return ATTN_OK;

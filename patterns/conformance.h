@@ -7,10 +7,10 @@
 
 #include "attn/pattern.h"
 
-/* Compares row(), pairs() and causality with allows() on layouts of every n up to 64 and some larger, nq != nk,
- * several heads, causal and bidirectional; with defaults, the ends of every parameter's range, every word,
- * expressions, and values drawn from `seed`. Combinations that the pattern refuses are passed over, but not
- * all may be. Sets *cases to the number of layouts compared.
+/* Compares row(), pairs() and causality with allows() on layouts of every n up to 64 and some larger, nq !=
+ * nk, several heads, causal and bidirectional; with defaults, the ends of every parameter's range, every
+ * word, expressions, and values drawn from `seed`. Combinations that the pattern refuses are passed over, but
+ * not all may be. Sets *cases to the number of layouts compared.
  *
  * EINVAL: the first disagreement, with spec, sizes, head, row and key; ENOMEM. The pattern need not be
  * registered, but must be well-formed as attn_plugin_load() demands. Takes a second or so. */

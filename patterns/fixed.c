@@ -25,7 +25,8 @@ enum { MERGED, BLOCK, SUMMARY };
 static const attn_param params[] = {
     [L] = {.key = "l", .min = 1, .max = ATTN_MAX_N, .fallback = "sqrt(n)", .help = "keys in a block"},
     [C] = {.key = "c", .min = 1, .max = ATTN_MAX_N, .fallback = "8", .help = "keys in a block's summary"},
-    [HEAD] = {.key = "head", .fallback = "merged", .choices = "merged|block|summary", .help = "both sets or one of them"},
+    [HEAD] = {.key = "head", .fallback = "merged", .choices = "merged|block|summary",
+              .help = "both sets or one of them"},
     [SUB] = {.key = "sub", .min = 0, .max = ATTN_MAX_N, .fallback = "0",
              .help = "which c keys summarise a block, counted from its end"},
     {0},
@@ -109,11 +110,14 @@ static attn_status check(const size_t *v, uint32_t literal, attn_error *err)
         return ATTN_OK; /* c and sub mean nothing */
     uint32_t both = 1u << L | 1u << C;
     if (v[C] > v[L] && (literal & both) == both)
-        return attn_fail(err, ATTN_EINVAL, "fixed: c=%zu exceeds l=%zu; a summary is part of its block", v[C], v[L]);
+        return attn_fail(err, ATTN_EINVAL, "fixed: c=%zu exceeds l=%zu; a summary is part of its block", v[C],
+                         v[L]);
     size_t c = v[C] < v[L] ? v[C] : v[L];
     if (v[SUB] >= v[L] / c)
-        return attn_fail(err, ATTN_EINVAL, "fixed: sub=%zu is outside the block; l=%zu holds %zu sub-blocks of c=%zu, "
-                         "so sub is at most %zu", v[SUB], v[L], v[L] / c, c, v[L] / c - 1);
+        return attn_fail(err, ATTN_EINVAL,
+                         "fixed: sub=%zu is outside the block; l=%zu holds %zu sub-blocks of c=%zu, "
+                         "so sub is at most %zu",
+                         v[SUB], v[L], v[L] / c, c, v[L] / c - 1);
     return ATTN_OK;
 }
 

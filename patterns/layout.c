@@ -13,14 +13,17 @@ __extension__ typedef unsigned __int128 wide;
 
 static attn_status check_sizes(size_t nq, size_t nk, size_t heads, attn_error *err)
 {
-    const struct { const char *name; size_t value; } sizes[] = {
-        {"nq", nq}, {"nk", nk}, {"heads", heads}};
+    const struct {
+        const char *name;
+        size_t value;
+    } sizes[] = {{"nq", nq}, {"nk", nk}, {"heads", heads}};
     for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
         if (sizes[s].value < 1 || sizes[s].value > ATTN_MAX_N)
             return attn_fail(err, ATTN_EINVAL, "%s=%zu is outside its range, 1 to %zu", sizes[s].name,
                              sizes[s].value, ATTN_MAX_N);
     if ((wide)nq * nk * heads > UINT64_MAX)
-        return attn_fail(err, ATTN_EINVAL, "nq=%zu, nk=%zu and heads=%zu make more than 2^64 pairs", nq, nk, heads);
+        return attn_fail(err, ATTN_EINVAL, "nq=%zu, nk=%zu and heads=%zu make more than 2^64 pairs", nq, nk,
+                         heads);
     return ATTN_OK;
 }
 
@@ -61,7 +64,8 @@ static size_t write_text(const attn_layout *layout, char *out, size_t size)
     const attn_pattern *pattern = layout->pattern;
     size_t used = 0;
     char separator = ':';
-#define PUT(...) (used += (size_t)snprintf(used < size ? out + used : NULL, used < size ? size - used : 0, __VA_ARGS__))
+#define PUT(...)                                                                                             \
+    (used += (size_t)snprintf(used < size ? out + used : NULL, used < size ? size - used : 0, __VA_ARGS__))
     PUT("%s", pattern->name);
     for (size_t p = 0; p < spec_param_count(pattern); p++) {
         const attn_param *param = &pattern->params[p];

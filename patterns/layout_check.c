@@ -10,8 +10,8 @@
  * v + w - 1 >= q, and otherwise asks for the first multiple of p in an interval modulo q: Euclid's
  * algorithm, O(log q).
  *
- * Each comb is compared with the earlier ones that reach beyond its first key. Those are few in sensible rows,
- * long lists of intervals included; where they are many, keys are marked in a bitmap instead, O(nk). */
+ * Each comb is compared with the earlier ones that reach beyond its first key. Those are few in sensible
+ * rows, long lists of intervals included; where they are many, keys are marked in a bitmap instead, O(nk). */
 #include "attn/layout.h"
 
 #include <stdint.h>
@@ -135,23 +135,25 @@ attn_status attn_layout_check_row(const attn_layout *layout, size_t head, size_t
     bool here = layout_position(layout, r, &i);
     size_t end = !here ? 0 : layout->args.causal ? i + 1 : layout->args.nk;
     if (combs->count > combs->capacity)
-        return attn_fail(err, ATTN_EINVAL, "%s: row %zu of head %zu has %zu combs, more than the %zu stored", text, r,
-                         head, combs->count, combs->capacity);
+        return attn_fail(err, ATTN_EINVAL, "%s: row %zu of head %zu has %zu combs, more than the %zu stored",
+                         text, r, head, combs->count, combs->capacity);
     for (size_t c = 0; c < combs->count; c++) {
         const attn_comb *comb = &combs->at[c];
         const char *fault = malformed(comb, end);
         if (!fault && c > 0 && comb->begin < combs->at[c - 1].begin)
             fault = "begins before the comb in front of it";
         if (fault)
-            return attn_fail(err, ATTN_EINVAL, "%s: row %zu of head %zu: comb %zu {begin %zu, width %zu, step %zu, "
-                             "count %zu} %s; the row's keys are below %zu", text, r, head, c, comb->begin,
-                             comb->width, comb->step, comb->count, fault, end);
+            return attn_fail(err, ATTN_EINVAL,
+                             "%s: row %zu of head %zu: comb %zu {begin %zu, width %zu, step %zu, "
+                             "count %zu} %s; the row's keys are below %zu",
+                             text, r, head, c, comb->begin, comb->width, comb->step, comb->count, fault, end);
     }
     size_t c = meets(combs, end);
     if (c == SIZE_MAX)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
     if (c < combs->count)
-        return attn_fail(err, ATTN_EINVAL, "%s: row %zu of head %zu: comb %zu, from key %zu, overlaps an earlier comb",
-                         text, r, head, c, combs->at[c].begin);
+        return attn_fail(err, ATTN_EINVAL,
+                         "%s: row %zu of head %zu: comb %zu, from key %zu, overlaps an earlier comb", text, r,
+                         head, c, combs->at[c].begin);
     return ATTN_OK;
 }

@@ -9,7 +9,8 @@
 
 enum { K };
 static const attn_param params[] = {
-    [K] = {.key = "k", .min = 0, .max = ATTN_MAX_N, .fallback = "128", .help = "keys seen on each side of the query"},
+    [K] = {.key = "k", .min = 0, .max = ATTN_MAX_N, .fallback = "128",
+           .help = "keys seen on each side of the query"},
     {0},
 };
 

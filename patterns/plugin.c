@@ -41,7 +41,8 @@ static bool complete(FILE *file, size_t size)
         if (fseek(file, (long)(header.e_phoff + p * sizeof segment), SEEK_SET) != 0 ||
             fread(&segment, sizeof segment, 1, file) != 1)
             return false;
-        if (segment.p_type == PT_LOAD && (segment.p_filesz > size || segment.p_offset > size - segment.p_filesz))
+        if (segment.p_type == PT_LOAD &&
+            (segment.p_filesz > size || segment.p_offset > size - segment.p_filesz))
             return false;
     }
     return true;
@@ -60,7 +61,8 @@ static attn_status check_file(const char *path, attn_error *err)
     bool shared = complete(file, (size_t)status.st_size);
     fclose(file);
     if (!shared)
-        return attn_fail(err, ATTN_EINVAL, "plugin %s: not a shared object of this machine, or cut short", path);
+        return attn_fail(err, ATTN_EINVAL, "plugin %s: not a shared object of this machine, or cut short",
+                         path);
     return ATTN_OK;
 }
 
@@ -89,13 +91,13 @@ static attn_status check_choices(const char *owner, const attn_param *param, att
         size_t length, other;
         const char *word = spec_choice(param->choices, w, &length);
         if (!name_like(word, length))
-            return attn_fail(err, ATTN_EINVAL, "%s: the choices \"%.60s\" of %s are not words joined by '|'", owner,
-                             param->choices, param->key);
+            return attn_fail(err, ATTN_EINVAL, "%s: the choices \"%.60s\" of %s are not words joined by '|'",
+                             owner, param->choices, param->key);
         for (size_t v = 0; v < w; v++) {
             const char *earlier = spec_choice(param->choices, v, &other);
             if (length == other && memcmp(word, earlier, length) == 0)
-                return attn_fail(err, ATTN_EINVAL, "%s: the choice %.*s of %s is there twice", owner, (int)length,
-                                 word, param->key);
+                return attn_fail(err, ATTN_EINVAL, "%s: the choice %.*s of %s is there twice", owner,
+                                 (int)length, word, param->key);
         }
     }
     return ATTN_OK;
@@ -105,8 +107,8 @@ static attn_status check_param(const char *owner, const attn_param *params, size
 {
     const attn_param *param = &params[index];
     if (!name_like(param->key, strnlen(param->key, MAX_NAME + 1)) || strcmp(param->key, "causal") == 0)
-        return attn_fail(err, ATTN_EINVAL, "%s: parameter key '%.60s' is reserved, or not a lower case name", owner,
-                         param->key);
+        return attn_fail(err, ATTN_EINVAL, "%s: parameter key '%.60s' is reserved, or not a lower case name",
+                         owner, param->key);
     for (size_t p = 0; p < index; p++)
         if (strcmp(params[p].key, param->key) == 0)
             return attn_fail(err, ATTN_EINVAL, "%s: parameter %s is there twice", owner, param->key);
@@ -114,7 +116,8 @@ static attn_status check_param(const char *owner, const attn_param *params, size
         return attn_fail(err, ATTN_EINVAL, "%s: parameter %s has no %s", owner, param->key,
                          param->help ? "fallback" : "help");
     if (param->min > param->max || param->max > ATTN_MAX_N)
-        return attn_fail(err, ATTN_EINVAL, "%s: parameter %s ranges from %zu to %zu; min <= max <= %zu is right", owner,
+        return attn_fail(err, ATTN_EINVAL,
+                         "%s: parameter %s ranges from %zu to %zu; min <= max <= %zu is right", owner,
                          param->key, param->min, param->max, ATTN_MAX_N);
     attn_status status = param->choices ? check_choices(owner, param, err) : ATTN_OK;
     if (status != ATTN_OK)
@@ -127,7 +130,8 @@ static attn_status check_param(const char *owner, const attn_param *params, size
     spec_value value;
     bool literal, constant;
     snprintf(prefix, sizeof prefix, "%s: the default", owner);
-    return spec_parse_value(prefix, param, param->fallback, length, canonical, &value, &literal, &constant, err);
+    return spec_parse_value(prefix, param, param->fallback, length, canonical, &value, &literal, &constant,
+                            err);
 }
 
 static attn_status check_pattern(const attn_pattern *pattern, attn_error *err)
@@ -138,8 +142,10 @@ static attn_status check_pattern(const attn_pattern *pattern, attn_error *err)
     if (!name)
         return attn_fail(err, ATTN_EINVAL, "a pattern has no name");
     if (!name_like(name, strnlen(name, MAX_NAME + 1)) || reserved(name))
-        return attn_fail(err, ATTN_EINVAL, "the pattern name '%.60s' is reserved, or not lower case letters, digits, "
-                         "'-' and '_' after a letter, at most %d", name, MAX_NAME);
+        return attn_fail(err, ATTN_EINVAL,
+                         "the pattern name '%.60s' is reserved, or not lower case letters, digits, "
+                         "'-' and '_' after a letter, at most %d",
+                         name, MAX_NAME);
     if (!pattern->summary)
         return attn_fail(err, ATTN_EINVAL, "%s: has no summary", name);
     if (!pattern->allows)
@@ -163,12 +169,15 @@ static attn_status check_pattern(const attn_pattern *pattern, attn_error *err)
 static attn_status check_header(const attn_plugin_header *header, attn_error *err)
 {
     if (header->abi != ATTN_PLUGIN_ABI)
-        return attn_fail(err, ATTN_EINVAL, "its ABI is %u and this program's %u; compile it against these headers",
-                         header->abi, ATTN_PLUGIN_ABI);
+        return attn_fail(err, ATTN_EINVAL,
+                         "its ABI is %u and this program's %u; compile it against these headers", header->abi,
+                         ATTN_PLUGIN_ABI);
     if (header->pattern_size != sizeof(attn_pattern) || header->args_size != sizeof(attn_pattern_args))
-        return attn_fail(err, ATTN_EINVAL, "its descriptors have %u and %u bytes and this program's %zu and %zu; "
-                         "compile it against these headers", header->pattern_size, header->args_size,
-                         sizeof(attn_pattern), sizeof(attn_pattern_args));
+        return attn_fail(err, ATTN_EINVAL,
+                         "its descriptors have %u and %u bytes and this program's %zu and %zu; "
+                         "compile it against these headers",
+                         header->pattern_size, header->args_size, sizeof(attn_pattern),
+                         sizeof(attn_pattern_args));
     if (header->count == 0 || header->count > MAX_PATTERNS || !header->patterns)
         return attn_fail(err, ATTN_EINVAL, "it offers %u patterns; 1 to %d is right",
                          header->patterns ? header->count : 0, MAX_PATTERNS);
@@ -206,8 +215,9 @@ attn_status attn_plugin_load(const char *path, attn_error *err)
     attn_error why;
     const attn_plugin_header *header = dlsym(object, ATTN_PLUGIN_SYMBOL);
     if (!header)
-        status = attn_fail(err, ATTN_EINVAL, "plugin %s: does not export " ATTN_PLUGIN_SYMBOL
-                           "; write ATTN_PLUGIN(&pattern); in it", path);
+        status = attn_fail(
+            err, ATTN_EINVAL,
+            "plugin %s: does not export " ATTN_PLUGIN_SYMBOL "; write ATTN_PLUGIN(&pattern); in it", path);
     else if ((status = check_header(header, &why)) != ATTN_OK)
         status = attn_fail(err, status, "plugin %s: %s", path, why.message);
     else

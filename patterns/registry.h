@@ -5,6 +5,7 @@
 #include "attn/pattern.h"
 
 /* Appends `count` checked descriptors with origin `path` (copied): all of them, or none and ENOMEM. */
-attn_status registry_add(const attn_pattern *const *patterns, size_t count, const char *path, attn_error *err);
+attn_status registry_add(const attn_pattern *const *patterns, size_t count, const char *path,
+                         attn_error *err);
 
 #endif

@@ -4,7 +4,8 @@
  * follow. A value ends at a comma, a space or a parenthesis that it did not open: arithmetic holds no
  * spaces, so that set operators between patterns, which have them on both sides, stay apart from it.
  *
- * What does not depend on n is checked here, and refused before anything is measured; the rest in layout.c. */
+ * What does not depend on n is checked here, so that it is refused before anything is measured; layout.c
+ * checks the rest. */
 #include "patterns/spec_parts.h"
 
 #include <stdio.h>
@@ -20,7 +21,7 @@ enum {
 };
 
 static const attn_param causal_param = {
-    .key = "causal", .min = 0, .max = 1, .fallback = "1", .help = "1: only keys up to the query's own position"};
+    .key = "causal", .min = 0, .max = 1, .fallback = "1", .help = "1: only keys up to the query's position"};
 
 /* A piece of the user's text. */
 typedef struct piece {
@@ -34,7 +35,7 @@ typedef struct parser {
     const char *text, *at;
     const attn_pattern *as; /* what the name stands for; NULL: look it up */
     attn_spec *spec;
-    char *room;             /* where the next canonical value goes */
+    char *room;                             /* where the next canonical value goes */
     const char *canonical[ATTN_MAX_PARAMS]; /* of values the user wrote */
     bool causal_given;
     attn_error *err;
@@ -119,8 +120,9 @@ attn_status spec_parse_value(const char *owner, const attn_param *param, const c
     value_kind kind;
     attn_error why;
     if (value_parse(text, length, canonical, &kind, &why) != ATTN_OK)
-        return attn_fail(err, ATTN_EINVAL, "%s: %s=%.*s: %s; %s is an integer from %zu to %zu or an expression of n",
-                         owner, param->key, QUOTE(value), why.message, param->key, param->min, param->max);
+        return attn_fail(err, ATTN_EINVAL,
+                         "%s: %s=%.*s: %s; %s is an integer from %zu to %zu or an expression of n", owner,
+                         param->key, QUOTE(value), why.message, param->key, param->min, param->max);
     *literal = kind.literal;
     *constant = kind.constant;
     if (!kind.literal) {
@@ -147,8 +149,8 @@ static attn_status unknown_name(parser *p, piece name)
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", word);
     }
     if (nearest.best)
-        return attn_fail(p->err, ATTN_EINVAL, "'%.*s' is not a known pattern; did you mean '%s'?", QUOTE(name),
-                         nearest.best);
+        return attn_fail(p->err, ATTN_EINVAL, "'%.*s' is not a known pattern; did you mean '%s'?",
+                         QUOTE(name), nearest.best);
     return attn_fail(p->err, ATTN_EINVAL, "'%.*s' is not a known pattern; known: %s", QUOTE(name), known);
 }
 
@@ -207,7 +209,8 @@ static attn_status pair(parser *p, bool *varies)
     p->at++;
 
     size_t index = 0, count = spec_param_count(spec->pattern);
-    while (index < count && !same(key, spec->pattern->params[index].key, strlen(spec->pattern->params[index].key)))
+    while (index < count &&
+           !same(key, spec->pattern->params[index].key, strlen(spec->pattern->params[index].key)))
         index++;
     bool causal = index == count;
     if (causal && !same(key, causal_param.key, strlen(causal_param.key)))
@@ -218,8 +221,8 @@ static attn_status pair(parser *p, bool *varies)
     piece text = value_text(p);
     spec_value value;
     bool literal, constant;
-    attn_status status = spec_parse_value(name, causal ? &causal_param : &spec->pattern->params[index], text.at,
-                                          text.length, p->room, &value, &literal, &constant, p->err);
+    attn_status status = spec_parse_value(name, causal ? &causal_param : &spec->pattern->params[index],
+                                          text.at, text.length, p->room, &value, &literal, &constant, p->err);
     if (status != ATTN_OK)
         return status;
     if (causal && !literal)
@@ -246,8 +249,9 @@ static attn_status defaults(parser *p, bool *varies)
         if (p->canonical[i])
             continue;
         bool literal, constant;
-        attn_status status = spec_parse_value(spec->pattern->name, param, param->fallback, strlen(param->fallback),
-                                              p->room, &spec->value[i], &literal, &constant, p->err);
+        attn_status status =
+            spec_parse_value(spec->pattern->name, param, param->fallback, strlen(param->fallback), p->room,
+                             &spec->value[i], &literal, &constant, p->err);
         if (status != ATTN_OK)
             return status;
         p->room += strlen(p->room) + 1;
@@ -286,8 +290,8 @@ static attn_status simple(parser *p)
     p->at += name.length;
     if (*p->at && !strchr(": \t", *p->at)) {
         piece all = {p->text, strlen(p->text)};
-        return attn_fail(p->err, ATTN_EINVAL, "'%.*s' is not a known pattern; a spec is name or name:key=value,...",
-                         QUOTE(all));
+        return attn_fail(p->err, ATTN_EINVAL,
+                         "'%.*s' is not a known pattern; a spec is name or name:key=value,...", QUOTE(all));
     }
     char buffer[QUOTED + 1];
     spec->pattern = p->as ? p->as : attn_pattern_find(terminated(name, buffer));
@@ -342,7 +346,8 @@ attn_status spec_parse_as(attn_spec **out, const attn_pattern *pattern, const ch
     *spec = (attn_spec){.causal = true};
     skip_spaces(&p);
     if (!*p.at) {
-        status = attn_fail(err, ATTN_EINVAL, "the spec is empty; it should be a pattern's name, such as dense");
+        status =
+            attn_fail(err, ATTN_EINVAL, "the spec is empty; it should be a pattern's name, such as dense");
         goto cleanup;
     }
     /* Values and defaults, with a terminator each; a default is not part of `length`, hence its bound. */

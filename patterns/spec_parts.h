@@ -13,7 +13,7 @@ typedef struct spec_value {
 struct attn_spec {
     const attn_pattern *pattern;
     bool causal;
-    uint32_t literal; /* bit p: parameter p was written as a plain number or word */
+    uint32_t literal;                  /* bit p: parameter p was written as a plain number or word */
     spec_value value[ATTN_MAX_PARAMS]; /* defaults where the user wrote nothing */
     char *text;
     char *storage; /* the texts of expressions */
@@ -27,7 +27,8 @@ attn_status spec_parse_as(attn_spec **out, const attn_pattern *pattern, const ch
  * name. */
 enum { SPEC_GROWTH = 4 };
 attn_status spec_parse_value(const char *owner, const attn_param *param, const char *text, size_t length,
-                             char *canonical, spec_value *out, bool *literal, bool *constant, attn_error *err);
+                             char *canonical, spec_value *out, bool *literal, bool *constant,
+                             attn_error *err);
 
 /* Number of parameters, and of words in "a|b|c". */
 size_t spec_param_count(const attn_pattern *pattern);

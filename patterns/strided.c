@@ -17,8 +17,10 @@
 enum { L, HEAD };
 enum { MERGED, LOCAL, COLUMN };
 static const attn_param params[] = {
-    [L] = {.key = "l", .min = 1, .max = ATTN_MAX_N, .fallback = "sqrt(n)", .help = "window, and distance between columns"},
-    [HEAD] = {.key = "head", .fallback = "merged", .choices = "merged|local|column", .help = "both sets or one of them"},
+    [L] = {.key = "l", .min = 1, .max = ATTN_MAX_N, .fallback = "sqrt(n)",
+           .help = "keys on each side, and distance between columns"},
+    [HEAD] = {.key = "head", .fallback = "merged", .choices = "merged|local|column",
+              .help = "both sets or one of them"},
     {0},
 };
 

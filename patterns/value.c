@@ -5,8 +5,8 @@
  *   factor  = integer [ "k" | "m" ] | "n" | "sqrt(" sum ")" | "(" sum ")"
  *
  * One recursive descent parses, writes the canonical text and evaluates. Numbers are exact fractions as long
- * as they fit into 62 bits, so that .5 is decided exactly. Roots and longer fractions are doubles, where a result
- * within a few roundings of .5 counts as .5, as sqrt(n)*sqrt(n)/2 should. */
+ * as they fit into 62 bits, so that .5 is decided exactly. Roots and longer fractions are doubles, where a
+ * result within a few roundings of .5 counts as .5, as sqrt(n)*sqrt(n)/2 should. */
 #include "patterns/value.h"
 
 #include <math.h>
@@ -27,8 +27,8 @@ typedef struct number {
 
 typedef struct reader {
     const char *at, *end;
-    char *out;        /* where the canonical text goes on, or NULL */
-    size_t n;         /* 0: n is not known yet */
+    char *out; /* where the canonical text goes on, or NULL */
+    size_t n;  /* 0: n is not known yet */
     int depth;
     bool failed;
     attn_error *err;
@@ -263,7 +263,8 @@ static double nearest(number x)
     return up - y <= 4 * DBL_EPSILON * fabs(y) ? up : floor(y);
 }
 
-attn_status value_resolve(const char *canonical, size_t n, size_t min, size_t max, size_t *out, attn_error *err)
+attn_status value_resolve(const char *canonical, size_t n, size_t min, size_t max, size_t *out,
+                          attn_error *err)
 {
     reader r = {.at = canonical, .end = canonical + strlen(canonical), .n = n, .err = err};
     number value = sum(&r);

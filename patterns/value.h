@@ -21,6 +21,7 @@ attn_status value_parse(const char *text, size_t length, char *canonical, value_
 /* The value at n of a canonical text: rounded to the nearest integer, .5 up, and clamped to [min, max].
  * Fails on a division by zero, the root of a negative number, and intermediates beyond double precision's
  * range. */
-attn_status value_resolve(const char *canonical, size_t n, size_t min, size_t max, size_t *out, attn_error *err);
+attn_status value_resolve(const char *canonical, size_t n, size_t min, size_t max, size_t *out,
+                          attn_error *err);
 
 #endif

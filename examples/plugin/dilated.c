@@ -7,7 +7,8 @@
 
 enum { K, D };
 static const attn_param params[] = {
-    [K] = {.key = "k", .min = 0, .max = ATTN_MAX_N, .fallback = "64", .help = "keys seen on each side of the query"},
+    [K] = {.key = "k", .min = 0, .max = ATTN_MAX_N, .fallback = "64",
+           .help = "keys seen on each side of the query"},
     [D] = {.key = "d", .min = 1, .max = ATTN_MAX_N, .fallback = "2", .help = "distance between them"},
     {0},
 };

@@ -13,8 +13,8 @@ extern "C" {
 
 typedef struct attn_layout attn_layout;
 
-/* Resolves `spec` at nq query rows, nk keys and `heads` query heads, each in [1, ATTN_MAX_N].
- * In parameter expressions n is nk. The layout keeps nothing of `spec` but its pattern. */
+/* Resolves `spec` at nq query rows, nk keys and `heads` query heads, each in [1, ATTN_MAX_N], their product
+ * below 2^64. In parameter expressions n is nk. The layout keeps nothing of `spec` but its pattern. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_layout_create(attn_layout **out, const attn_spec *spec, size_t nq,
                                                         size_t nk, size_t heads, attn_error *err);
 ATTN_API void attn_layout_destroy(attn_layout *layout);

@@ -24,7 +24,8 @@ extern "C" {
 
 enum { ATTN_MAX_PARAMS = 16 };
 
-/* One parameter of a pattern. The array ends with a zeroed entry.
+/* One parameter of a pattern. The array ends with a zeroed entry. The key is a name like a pattern's, and not
+ * "causal", which every pattern has.
  * A numeric value lies in [min, max]; a literal outside is an error, an expression of n is clamped to it.
  * With `choices` ("merged|local|column") the value is one of these words, stored as its index. */
 typedef struct attn_param {
@@ -79,7 +80,7 @@ enum {
 };
 
 typedef struct attn_pattern {
-    const char *name;    /* lower case letters, digits, '-', '_'; begins with a letter */
+    const char *name;    /* lower case letters, digits, '-', '_', at most 60; begins with a letter */
     const char *summary; /* one line for lists */
     const char *source;  /* key into docs/BIBLIOGRAPHY.md, or NULL */
     const attn_param *params; /* ends with a zeroed entry; NULL: none */
@@ -135,7 +136,7 @@ typedef struct attn_plugin_header {
 ATTN_API size_t attn_pattern_count(void);
 ATTN_API const attn_pattern *attn_pattern_at(size_t index);
 ATTN_API const attn_pattern *attn_pattern_find(const char *name);            /* NULL: unknown */
-ATTN_API const char *attn_pattern_origin(const attn_pattern *pattern);       /* "built-in" or the plugin's path */
+ATTN_API const char *attn_pattern_origin(const attn_pattern *pattern); /* "built-in" or the plugin's path */
 
 /* Loads a plugin and registers its patterns; a name already taken is an error. EINVAL names the file and
  * what is wrong: not a shared object, no symbol, another ABI, a malformed descriptor. Nothing is registered

@@ -1,10 +1,11 @@
 /* Pattern specs: text such as  fixed:l=sqrt(n),c=8  parsed against the registry.
  *
  *   spec   = name [ ":" key "=" value { "," key "=" value } ]
- *   value  = integer [k|m] | word of the parameter's choices | expression of n: + - * / ( ) sqrt(n)
+ *   value  = integer [k|m] | word of the parameter's choices | expression of n: + - * / ( ) sqrt(...)
  *
- * `causal=0|1` is a key of every pattern (1 is the default). Division is exact; the result of an expression
- * is rounded to the nearest integer, .5 up, and clamped to the parameter's range.
+ * `causal=0|1` is a key of every pattern (1 is the default). Spaces may stand after a comma and round the
+ * whole, not inside a value. Division is exact; the result of an expression is rounded to the nearest integer,
+ * .5 up, and clamped to the parameter's range.
  * A spec is immutable and knows no n; attn_layout_create() resolves it. */
 #ifndef ATTN_SPEC_H
 #define ATTN_SPEC_H
@@ -18,12 +19,14 @@ extern "C" {
 typedef struct attn_spec attn_spec;
 
 /* Parses `text`. EINVAL: unknown name or key (with the nearest known one), a key given twice, a value
- * outside its range; the message names the value and what would be right. */
+ * outside its range, values that cannot go together whatever n; the message names the value and what would be
+ * right. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_spec_parse(attn_spec **out, const char *text, attn_error *err);
 ATTN_API void attn_spec_destroy(attn_spec *spec);
 
 /* The canonical text: keys in the descriptor's order, those the user wrote, integers without suffix, no
- * spaces. Parses to an equal spec. Valid as long as the spec. */
+ * spaces; causal=0 last, and no causal=1, which every spec is anyway. Parses to an equal spec. Valid as long
+ * as the spec. */
 ATTN_API const char *attn_spec_text(const attn_spec *spec);
 
 ATTN_API const attn_pattern *attn_spec_pattern(const attn_spec *spec);

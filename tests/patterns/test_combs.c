@@ -13,7 +13,8 @@ static attn_layout *dense(size_t n, bool causal)
     attn_error err;
     attn_spec *spec;
     attn_layout *layout;
-    cr_assert(attn_spec_parse(&spec, causal ? "dense" : "dense:causal=0", &err) == ATTN_OK, "%s", err.message);
+    cr_assert(attn_spec_parse(&spec, causal ? "dense" : "dense:causal=0", &err) == ATTN_OK, "%s",
+              err.message);
     cr_assert(attn_layout_create(&layout, spec, n, n, 1, &err) == ATTN_OK, "%s", err.message);
     attn_spec_destroy(spec);
     return layout;
@@ -61,8 +62,9 @@ static void agrees(const attn_layout *layout, attn_comb *at, size_t count)
     attn_status status = attn_layout_check_row(layout, 0, NK - 1, &combs, &err);
     bool bad = overlap(at, count);
     cr_assert((status == ATTN_EINVAL) == bad && (!bad || strstr(err.message, "overlaps")),
-              "status %d overlap %d: %s; first {%zu %zu %zu %zu} second {%zu %zu %zu %zu}", status, bad, err.message,
-              at[0].begin, at[0].width, at[0].step, at[0].count, at[1].begin, at[1].width, at[1].step, at[1].count);
+              "status %d overlap %d: %s; first {%zu %zu %zu %zu} second {%zu %zu %zu %zu}", status, bad,
+              err.message, at[0].begin, at[0].width, at[0].step, at[0].count, at[1].begin, at[1].width,
+              at[1].step, at[1].count);
 }
 
 Test(combs, two_combs_meet_or_not)
@@ -95,7 +97,8 @@ Test(combs, many_open_combs)
         if (count < 2)
             continue;
         if (draw(2)) /* another step may run into the other classes */
-            at[count - 1].step += 1 + draw(3), at[count - 1].count = 1 + draw((NK - 1 - at[count - 1].begin) / at[count - 1].step + 1);
+            at[count - 1].step += 1 + draw(3),
+                at[count - 1].count = 1 + draw((NK - 1 - at[count - 1].begin) / at[count - 1].step + 1);
         agrees(layout, at, count);
         bad += overlap(at, count);
     }
@@ -117,13 +120,17 @@ Test(combs, long_irregular_rows)
     attn_error err;
     cr_assert(attn_layout_check_row(layout, 0, n - 1, &combs, &err) == ATTN_OK, "%s", err.message);
     at[399999].width = 3;
-    cr_assert(attn_layout_check_row(layout, 0, n - 1, &combs, &err) == ATTN_EINVAL, "a clash at the end is missed");
+    cr_assert(attn_layout_check_row(layout, 0, n - 1, &combs, &err) == ATTN_EINVAL,
+              "a clash at the end is missed");
     attn_layout_destroy(layout);
 }
 
 Test(combs, malformed_combs_are_named)
 {
-    static const struct { attn_comb comb; const char *fault; } cases[] = {
+    static const struct {
+        attn_comb comb;
+        const char *fault;
+    } cases[] = {
         {{0, 0, 1, 1}, "no keys"},
         {{0, 1, 1, 0}, "no keys"},
         {{100, 1, 1, 1}, "beyond"},
@@ -143,9 +150,12 @@ Test(combs, malformed_combs_are_named)
         attn_comb at = cases[c].comb;
         attn_combs combs = {&at, 1, 1};
         attn_error err = {""};
-        cr_assert(attn_layout_check_row(causal, 0, 99, &combs, &err) == ATTN_EINVAL && strstr(err.message, cases[c].fault)
-                  && strstr(err.message, "dense: row 99 of head 0: comb 0"), "causal case %zu: %s", c, err.message);
-        cr_assert(attn_layout_check_row(square, 0, 9, &combs, &err) == ATTN_EINVAL && strstr(err.message, cases[c].fault),
+        cr_assert(attn_layout_check_row(causal, 0, 99, &combs, &err) == ATTN_EINVAL &&
+                      strstr(err.message, cases[c].fault) &&
+                      strstr(err.message, "dense: row 99 of head 0: comb 0"),
+                  "causal case %zu: %s", c, err.message);
+        cr_assert(attn_layout_check_row(square, 0, 9, &combs, &err) == ATTN_EINVAL &&
+                      strstr(err.message, cases[c].fault),
                   "square case %zu: %s", c, err.message);
     }
     attn_layout_destroy(causal);
@@ -158,10 +168,12 @@ Test(combs, order_and_capacity)
     attn_comb at[2] = {{10, 1, 0, 1}, {5, 1, 0, 1}};
     attn_combs combs = {at, 2, 2};
     attn_error err = {""};
-    cr_assert(attn_layout_check_row(layout, 0, 49, &combs, &err) == ATTN_EINVAL && strstr(err.message, "begins before"),
+    cr_assert(attn_layout_check_row(layout, 0, 49, &combs, &err) == ATTN_EINVAL &&
+                  strstr(err.message, "begins before"),
               "%s", err.message);
     combs.count = 3;
-    cr_assert(attn_layout_check_row(layout, 0, 49, &combs, &err) == ATTN_EINVAL && strstr(err.message, "more than"),
+    cr_assert(attn_layout_check_row(layout, 0, 49, &combs, &err) == ATTN_EINVAL &&
+                  strstr(err.message, "more than"),
               "%s", err.message);
     attn_layout_destroy(layout);
 }

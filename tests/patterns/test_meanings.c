@@ -33,13 +33,20 @@ static bool defined(const set *s, long i, long j)
             summary = summary || mod(j, s->l) == s->l - s->sub * s->c - t;
     }
     switch (s->family) {
-    case DENSE: return true;
-    case LOCAL: return labs(i - j) <= s->l;
-    case COLUMN: return mod(i - j, s->l) == 0;
-    case STRIDED: return mod(i - j, s->l) == 0 || labs(i - j) <= s->l;
-    case BLOCK: return block;
-    case SUMMARY: return summary;
-    case FIXED: return block || summary;
+    case DENSE:
+        return true;
+    case LOCAL:
+        return labs(i - j) <= s->l;
+    case COLUMN:
+        return mod(i - j, s->l) == 0;
+    case STRIDED:
+        return mod(i - j, s->l) == 0 || labs(i - j) <= s->l;
+    case BLOCK:
+        return block;
+    case SUMMARY:
+        return summary;
+    case FIXED:
+        return block || summary;
     }
     return false;
 }
@@ -50,8 +57,8 @@ static attn_layout *layout_of(const char *text, size_t nq, size_t nk)
     attn_spec *spec;
     cr_assert(attn_spec_parse(&spec, text, &err) == ATTN_OK, "%s: %s", text, err.message);
     attn_layout *layout;
-    cr_assert(attn_layout_create(&layout, spec, nq, nk, 1, &err) == ATTN_OK, "%s nq=%zu nk=%zu: %s", text, nq, nk,
-              err.message);
+    cr_assert(attn_layout_create(&layout, spec, nq, nk, 1, &err) == ATTN_OK, "%s nq=%zu nk=%zu: %s", text, nq,
+              nk, err.message);
     attn_spec_destroy(spec);
     return layout;
 }
@@ -76,9 +83,10 @@ static void compare(const char *text, const set *s, size_t nq, size_t nk)
                 keys[at[c].begin + t / at[c].width * at[c].step + t % at[c].width] = true;
         for (size_t j = 0; j < nk; j++) {
             bool right = i >= 0 && defined(s, i, (long)j);
-            cr_assert(attn_layout_allows(layout, 0, r, j) == right, "%s nq=%zu nk=%zu r=%zu j=%zu: allows is not %d",
-                      text, nq, nk, r, j, right);
-            cr_assert(keys[j] == right, "%s nq=%zu nk=%zu r=%zu j=%zu: row is not %d", text, nq, nk, r, j, right);
+            cr_assert(attn_layout_allows(layout, 0, r, j) == right,
+                      "%s nq=%zu nk=%zu r=%zu j=%zu: allows is not %d", text, nq, nk, r, j, right);
+            cr_assert(keys[j] == right, "%s nq=%zu nk=%zu r=%zu j=%zu: row is not %d", text, nq, nk, r, j,
+                      right);
             pairs += right;
         }
     }
@@ -90,11 +98,15 @@ static void compare(const char *text, const set *s, size_t nq, size_t nk)
 /* All n up to 64, and a few nq != nk. */
 static void sweep(const char *text, set s)
 {
-    static const size_t unequal[][2] = {{1, 64}, {64, 1}, {5, 37}, {37, 5}, {63, 64}, {64, 63}, {17, 33}, {130, 65}};
+    static const size_t unequal[][2] = {{1, 64},  {64, 1},  {5, 37},  {37, 5},
+                                        {63, 64}, {64, 63}, {17, 33}, {130, 65}};
     for (int causal = 0; causal < 2; causal++) {
         char full[100];
         s.causal = causal;
-        snprintf(full, sizeof full, "%s%s%s", text, causal ? "" : strchr(text, ':') ? "," : ":",
+        snprintf(full, sizeof full, "%s%s%s", text,
+                 causal              ? ""
+                 : strchr(text, ':') ? ","
+                                     : ":",
                  causal ? "" : "causal=0");
         for (size_t n = 1; n <= N; n++)
             compare(full, &s, n, n);
@@ -121,8 +133,10 @@ Test(meanings, local)
 Test(meanings, strided)
 {
     static const long ls[] = {1, 2, 3, 4, 5, 8, 13, 16, 21, 31, 32, 33, 63, 64, 65, 500, 16777216};
-    static const struct { const char *head; kind family; } heads[] = {
-        {"", STRIDED}, {",head=merged", STRIDED}, {",head=local", LOCAL}, {",head=column", COLUMN}};
+    static const struct {
+        const char *head;
+        kind family;
+    } heads[] = {{"", STRIDED}, {",head=merged", STRIDED}, {",head=local", LOCAL}, {",head=column", COLUMN}};
     for (size_t l = 0; l < sizeof ls / sizeof ls[0]; l++)
         for (size_t h = 0; h < sizeof heads / sizeof heads[0]; h++) {
             char text[60];

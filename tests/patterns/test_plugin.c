@@ -37,7 +37,8 @@ static void refused(const char *path, const char *words)
         snprintf(word, sizeof word, "%.*s", (int)length, words);
         cr_assert(strstr(err.message, word) != NULL, "'%s' is not in: %s", word, err.message);
     }
-    cr_assert(attn_pattern_count() == before, "%s: %zu patterns registered", path, attn_pattern_count() - before);
+    cr_assert(attn_pattern_count() == before, "%s: %zu patterns registered", path,
+              attn_pattern_count() - before);
 }
 
 static void conforms(const attn_pattern *pattern)
@@ -45,8 +46,8 @@ static void conforms(const attn_pattern *pattern)
     attn_error err;
     size_t cases;
     for (uint64_t seed = 1; seed < 4; seed++) {
-        cr_assert(pattern_conform(pattern, seed, &cases, &err) == ATTN_OK, "seed %llu: %s", (unsigned long long)seed,
-                  err.message);
+        cr_assert(pattern_conform(pattern, seed, &cases, &err) == ATTN_OK, "seed %llu: %s",
+                  (unsigned long long)seed, err.message);
         cr_assert(cases >= 100, "%s: only %zu layouts", pattern->name, cases);
     }
 }
@@ -107,7 +108,8 @@ Test(plugin, heads_have_rows_of_their_own)
     cr_assert(attn_layout_distinct_heads(layout) == 4, "%zu heads", attn_layout_distinct_heads(layout));
     uint64_t sum = 0;
     for (size_t head = 0; head < 4; head++) {
-        cr_assert(attn_layout_allows(layout, head, 99, head) && !attn_layout_allows(layout, head, 99, head + 3),
+        cr_assert(attn_layout_allows(layout, head, 99, head) &&
+                      !attn_layout_allows(layout, head, 99, head + 3),
                   "head %zu is not shifted", head);
         sum += attn_layout_pairs(layout, head);
     }
@@ -141,8 +143,8 @@ Test(plugin, rows_may_be_left_to_allows)
     attn_combs combs = {at, 3, 0};
     attn_layout_row(layout, 0, 23, &combs); /* distances 1 5 7 11 13 17 19 23 */
     cr_assert(combs.count == 8, "%zu combs", combs.count);
-    cr_assert(at[0].begin == 0 && at[1].begin == 4 && at[2].begin == 6 && at[2].width == 1, "from %zu %zu %zu",
-              at[0].begin, at[1].begin, at[2].begin);
+    cr_assert(at[0].begin == 0 && at[1].begin == 4 && at[2].begin == 6 && at[2].width == 1,
+              "from %zu %zu %zu", at[0].begin, at[1].begin, at[2].begin);
     attn_layout_destroy(layout);
     attn_spec_destroy(spec);
 }
@@ -192,7 +194,9 @@ Test(plugin, a_name_taken_leaves_nothing_registered)
 
 Test(plugin, malformed_descriptors_are_refused)
 {
-    static const struct { const char *fault, *words; } faults[] = {
+    static const struct {
+        const char *fault, *words;
+    } faults[] = {
         {"none", "0 patterns|1 to 256"},
         {"no-table", "0 patterns"},
         {"many", "4000000000 patterns"},
@@ -238,7 +242,9 @@ Test(plugin, malformed_descriptors_are_refused)
 
 Test(plugin, faulty_callbacks_are_found)
 {
-    static const struct { const char *file, *words; } faults[] = {
+    static const struct {
+        const char *file, *words;
+    } faults[] = {
         {"unsorted", "unsorted|nq=2|row 1|begins before"},
         {"overlapping", "overlapping|overlaps"},
         {"out_of_range", "out-of-range|beyond the last key"},
@@ -286,8 +292,10 @@ Test(plugin, an_allows_that_forgets_causality_is_found)
     attn_error err = {""};
     size_t cases;
     cr_assert(pattern_conform(&pattern, 1, &cases, &err) == ATTN_EINVAL, "not found");
-    cr_assert(strcmp(err.message, "forgets: nq=2 nk=2 head=0 row=0: causal, but allows() lets it see key 1, after its own")
-              == 0, "%s", err.message);
+    cr_assert(
+        strcmp(err.message,
+               "forgets: nq=2 nk=2 head=0 row=0: causal, but allows() lets it see key 1, after its own") == 0,
+        "%s", err.message);
 }
 
 Test(plugin, a_pattern_that_refuses_everything_does_not_conform)
@@ -302,8 +310,8 @@ Test(plugin, a_pattern_that_refuses_everything_does_not_conform)
 Test(plugin, values_that_prepare_moves_out_of_range_are_refused)
 {
     static const attn_param params[] = {{"k", 0, 0, "a", "", "a|b"}, {0}};
-    static const attn_pattern pattern = {.name = "wanders", .summary = "", .params = params, .allows = forgets,
-                                         .prepare = wanders};
+    static const attn_pattern pattern = {
+        .name = "wanders", .summary = "", .params = params, .allows = forgets, .prepare = wanders};
     attn_error err = {""};
     size_t cases;
     cr_assert(pattern_conform(&pattern, 1, &cases, &err) == ATTN_EINVAL && cases == 0, "%zu layouts", cases);

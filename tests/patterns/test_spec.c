@@ -18,14 +18,16 @@ static attn_layout *at_n(const attn_spec *spec, size_t n)
 {
     attn_error err;
     attn_layout *layout;
-    cr_assert(attn_layout_create(&layout, spec, n, n, 1, &err) == ATTN_OK, "%s n=%zu: %s", attn_spec_text(spec), n,
-              err.message);
+    cr_assert(attn_layout_create(&layout, spec, n, n, 1, &err) == ATTN_OK, "%s n=%zu: %s",
+              attn_spec_text(spec), n, err.message);
     return layout;
 }
 
 Test(spec, canonical_text)
 {
-    static const struct { const char *text, *canonical; } cases[] = {
+    static const struct {
+        const char *text, *canonical;
+    } cases[] = {
         {"dense", "dense"},
         {"  dense\t", "dense"},
         {"dense:causal=0", "dense:causal=0"},
@@ -60,7 +62,11 @@ Test(spec, canonical_text)
 
 Test(spec, resolved_text)
 {
-    static const struct { const char *text; size_t n; const char *resolved; } cases[] = {
+    static const struct {
+        const char *text;
+        size_t n;
+        const char *resolved;
+    } cases[] = {
         {"dense", 5, "dense"},
         {"dense:causal=0", 5, "dense:causal=0"},
         {"local", 5, "local:k=128"},
@@ -68,9 +74,9 @@ Test(spec, resolved_text)
         {"strided", 1024, "strided:l=32,head=merged"},
         {"strided:head=column,causal=0", 1, "strided:l=1,head=column,causal=0"},
         {"fixed", 4096, "fixed:l=64,c=8,head=merged,sub=0"},
-        {"fixed", 16, "fixed:l=4,c=4,head=merged,sub=0"},                        /* c clamped to a default l */
+        {"fixed", 16, "fixed:l=4,c=4,head=merged,sub=0"}, /* c clamped to a default l */
         {"fixed:c=32", 100, "fixed:l=10,c=10,head=merged,sub=0"},
-        {"fixed:l=3", 100, "fixed:l=3,c=3,head=merged,sub=0"},                   /* c is a default */
+        {"fixed:l=3", 100, "fixed:l=3,c=3,head=merged,sub=0"}, /* c is a default */
         {"fixed:l=10,c=n", 100, "fixed:l=10,c=10,head=merged,sub=0"},
         {"fixed:l=n,c=200", 100, "fixed:l=100,c=100,head=merged,sub=0"},
         {"fixed:l=4,c=9,sub=3,head=block", 100, "fixed:l=4,c=9,head=block,sub=3"}, /* ignored */
@@ -81,8 +87,8 @@ Test(spec, resolved_text)
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         attn_spec *spec = parse(cases[c].text);
         attn_layout *layout = at_n(spec, cases[c].n);
-        cr_assert(strcmp(attn_layout_text(layout), cases[c].resolved) == 0, "%s at n=%zu is %s", cases[c].text,
-                  cases[c].n, attn_layout_text(layout));
+        cr_assert(strcmp(attn_layout_text(layout), cases[c].resolved) == 0, "%s at n=%zu is %s",
+                  cases[c].text, cases[c].n, attn_layout_text(layout));
         attn_layout_destroy(layout);
         attn_spec_destroy(spec);
     }
@@ -104,17 +110,49 @@ static size_t value(const char *expression, size_t n)
 
 Test(spec, expressions)
 {
-    static const struct { const char *expression; size_t n, value; } cases[] = {
-        {"sqrt(n)", 12, 3}, {"sqrt(n)", 13, 4}, {"sqrt(n)", 16777216, 4096},
-        {"sqrt(n)/2", 9, 2}, {"sqrt(n)/2", 25, 3}, {"sqrt(n)/2", 24, 2},
-        {"n/16", 7, 0}, {"n/16", 8, 1}, {"n/16", 24, 2}, {"n/16", 23, 1},
-        {"n/6*3", 7, 4}, {"n/3*3", 7, 7}, {"3*n/4", 10, 8}, {"n-n/4", 10, 8}, {"n-1/2", 5, 5},
-        {"2*sqrt(n)", 10, 6}, {"sqrt(n)*sqrt(n)/2", 7, 4}, {"sqrt(n/4)", 9, 2}, {"sqrt(sqrt(n))", 81, 3},
-        {"n/sqrt(n)", 64, 8}, {"n/sqrt(n)", 7, 3}, {"(n-1)/2", 8, 4}, {"(2*n+1)/4", 3, 2},
-        {"n-100", 10, 0}, {"(n-6)/4", 4, 0}, {"(n-7)/4", 4, 0}, {"0-n", 4, 0}, {"n-(n-3)", 9, 3}, {"n-3-2", 9, 4},
-        {"n/1k", 1536, 2}, {"1/3+1/6", 1, 1}, {"1/2-1/1m", 1, 0}, {"8*8", 3, 64}, {"(7)", 3, 7},
-        {"100m*n", 5, 16777216}, {"n*n*n/n/n", 16777216, 16777216}, {"n*n*n*n*n/(n*n*n*n*n)*5/2", 1000003, 3},
-        {"sqrt(n*n+n)", 1000000, 1000000}, {"sqrt(n*n+n+1)", 1000000, 1000001},
+    static const struct {
+        const char *expression;
+        size_t n, value;
+    } cases[] = {
+        {"sqrt(n)", 12, 3},
+        {"sqrt(n)", 13, 4},
+        {"sqrt(n)", 16777216, 4096},
+        {"sqrt(n)/2", 9, 2},
+        {"sqrt(n)/2", 25, 3},
+        {"sqrt(n)/2", 24, 2},
+        {"n/16", 7, 0},
+        {"n/16", 8, 1},
+        {"n/16", 24, 2},
+        {"n/16", 23, 1},
+        {"n/6*3", 7, 4},
+        {"n/3*3", 7, 7},
+        {"3*n/4", 10, 8},
+        {"n-n/4", 10, 8},
+        {"n-1/2", 5, 5},
+        {"2*sqrt(n)", 10, 6},
+        {"sqrt(n)*sqrt(n)/2", 7, 4},
+        {"sqrt(n/4)", 9, 2},
+        {"sqrt(sqrt(n))", 81, 3},
+        {"n/sqrt(n)", 64, 8},
+        {"n/sqrt(n)", 7, 3},
+        {"(n-1)/2", 8, 4},
+        {"(2*n+1)/4", 3, 2},
+        {"n-100", 10, 0},
+        {"(n-6)/4", 4, 0},
+        {"(n-7)/4", 4, 0},
+        {"0-n", 4, 0},
+        {"n-(n-3)", 9, 3},
+        {"n-3-2", 9, 4},
+        {"n/1k", 1536, 2},
+        {"1/3+1/6", 1, 1},
+        {"1/2-1/1m", 1, 0},
+        {"8*8", 3, 64},
+        {"(7)", 3, 7},
+        {"100m*n", 5, 16777216},
+        {"n*n*n/n/n", 16777216, 16777216},
+        {"n*n*n*n*n/(n*n*n*n*n)*5/2", 1000003, 3},
+        {"sqrt(n*n+n)", 1000000, 1000000},
+        {"sqrt(n*n+n+1)", 1000000, 1000001},
         {"((((((((((((((((((((((((((((n))))))))))))))))))))))))))))", 6, 6},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
@@ -170,8 +208,11 @@ static size_t random_expression(char *out, size_t depth)
     static const char operators[] = "+-*/";
     size_t used = 0;
     switch (depth ? draw(4) : 0) {
-    case 0: return (size_t)sprintf(out, "%s", leaves[draw(6)]);
-    case 1: used = (size_t)sprintf(out, draw(2) ? "(" : "sqrt("); break;
+    case 0:
+        return (size_t)sprintf(out, "%s", leaves[draw(6)]);
+    case 1:
+        used = (size_t)sprintf(out, draw(2) ? "(" : "sqrt(");
+        break;
     default:
         used = random_expression(out, depth - 1);
         out[used++] = operators[draw(4)];
@@ -240,18 +281,19 @@ Test(spec, round_trips)
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
             attn_layout *layout, *twin;
             status = attn_layout_create(&layout, spec, sizes[s], sizes[s], 1, &err);
-            cr_assert(status == attn_layout_create(&twin, again, sizes[s], sizes[s], 1, &err), "%s n=%zu", text,
-                      sizes[s]);
+            cr_assert(status == attn_layout_create(&twin, again, sizes[s], sizes[s], 1, &err), "%s n=%zu",
+                      text, sizes[s]);
             if (status != ATTN_OK)
                 continue;
             resolved++;
-            cr_assert(strcmp(attn_layout_text(layout), attn_layout_text(twin)) == 0, "%s n=%zu: %s and %s", text,
-                      sizes[s], attn_layout_text(layout), attn_layout_text(twin));
+            cr_assert(strcmp(attn_layout_text(layout), attn_layout_text(twin)) == 0, "%s n=%zu: %s and %s",
+                      text, sizes[s], attn_layout_text(layout), attn_layout_text(twin));
             attn_layout_destroy(twin);
             attn_spec *numbers = parse(attn_layout_text(layout)); /* the same set, whatever n */
             twin = at_n(numbers, sizes[s]);
-            cr_assert(strcmp(attn_layout_text(layout), attn_layout_text(twin)) == 0, "%s n=%zu: %s becomes %s", text,
-                      sizes[s], attn_layout_text(layout), attn_layout_text(twin));
+            cr_assert(strcmp(attn_layout_text(layout), attn_layout_text(twin)) == 0,
+                      "%s n=%zu: %s becomes %s", text, sizes[s], attn_layout_text(layout),
+                      attn_layout_text(twin));
             attn_layout_destroy(twin);
             attn_layout_destroy(layout);
             attn_spec_destroy(numbers);
@@ -298,7 +340,9 @@ static void refused(const char *text, const char *words, attn_status status, con
 
 Test(spec, refused_when_parsed)
 {
-    static const struct { const char *text, *words; } cases[] = {
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
         {"", "empty"},
         {"   ", "empty"},
         {"strded", "'strded'|did you mean 'strided'"},
@@ -391,7 +435,8 @@ Test(spec, refused_when_parsed)
         attn_spec *spec = (attn_spec *)&err;
         refused(cases[c].text, cases[c].words, attn_spec_parse(&spec, cases[c].text, &err), &err);
         cr_assert(!spec, "%s: a spec", cases[c].text);
-        cr_assert(attn_spec_parse(&spec, cases[c].text, NULL) == ATTN_EINVAL, "%s without err", cases[c].text);
+        cr_assert(attn_spec_parse(&spec, cases[c].text, NULL) == ATTN_EINVAL, "%s without err",
+                  cases[c].text);
     }
 }
 
@@ -423,7 +468,11 @@ Test(spec, deep_and_long_texts_are_refused)
 
 Test(spec, refused_at_n)
 {
-    static const struct { const char *text; size_t n; const char *words; } cases[] = {
+    static const struct {
+        const char *text;
+        size_t n;
+        const char *words;
+    } cases[] = {
         {"local:k=8/(n-5)", 5, "k=8/(n-5)|n=5|division by zero"},
         {"local:k=sqrt(n-6)", 5, "k=sqrt(n-6)|n=5|negative"},
         {"fixed:sub=1", 16, "sub=1|l=4|at most 0"},
@@ -436,7 +485,8 @@ Test(spec, refused_at_n)
         attn_error err = {""};
         attn_spec *spec = parse(cases[c].text);
         attn_layout *layout = (attn_layout *)&err;
-        refused(cases[c].text, cases[c].words, attn_layout_create(&layout, spec, cases[c].n, cases[c].n, 1, &err), &err);
+        refused(cases[c].text, cases[c].words,
+                attn_layout_create(&layout, spec, cases[c].n, cases[c].n, 1, &err), &err);
         cr_assert(!layout, "%s: a layout", cases[c].text);
         attn_spec_destroy(spec);
     }
@@ -445,6 +495,7 @@ Test(spec, refused_at_n)
     attn_spec *spec = parse("dense");
     refused("nk=0", "nk=0|1 to 16777216", attn_layout_create(&layout, spec, 1, 0, 1, &err), &err);
     refused("heads=0", "heads=0|1 to 16777216", attn_layout_create(&layout, spec, 1, 1, 0, &err), &err);
-    refused("2^64 pairs", "heads=65536", attn_layout_create(&layout, spec, ATTN_MAX_N, ATTN_MAX_N, 65536, &err), &err);
+    refused("2^64 pairs", "heads=65536",
+            attn_layout_create(&layout, spec, ATTN_MAX_N, ATTN_MAX_N, 65536, &err), &err);
     attn_spec_destroy(spec);
 }

@@ -63,8 +63,14 @@ static void band_row(const attn_pattern_args *a, size_t head, size_t i, attn_com
 }
 
 static const attn_pattern bands = {
-    .name = "bands", .summary = "bands of keys, shifted by the head", .params = band_params, .flags = ATTN_PER_HEAD,
-    .allows = band_allows, .row = band_row, .prepare = band_prepare, .release = band_release,
+    .name = "bands",
+    .summary = "bands of keys, shifted by the head",
+    .params = band_params,
+    .flags = ATTN_PER_HEAD,
+    .allows = band_allows,
+    .row = band_row,
+    .prepare = band_prepare,
+    .release = band_release,
 };
 
 static const attn_param coprime_params[] = {
@@ -87,7 +93,9 @@ static bool coprime_allows(const attn_pattern_args *a, size_t head, size_t i, si
 }
 
 static const attn_pattern coprime = {
-    .name = "coprime", .summary = "keys at distances without a factor in common with m", .params = coprime_params,
+    .name = "coprime",
+    .summary = "keys at distances without a factor in common with m",
+    .params = coprime_params,
     .allows = coprime_allows,
 };
 

@@ -21,8 +21,9 @@ static void release(attn_pattern_args *a)
 #define WORDS(fallback, choices) ONE("k", 0, 0, fallback, "help", choices)
 #define P(key_) {.key = key_, .max = 9, .fallback = "1", .help = "one of too many"}
 
-static const attn_param endless[] = {P("a"), P("b"), P("c"), P("d"), P("e"), P("f"), P("g"), P("h"), P("i"), P("j"),
-                                     P("k"), P("l"), P("m"), P("o"), P("p"), P("q"), P("r"), P("s"), {0}};
+static const attn_param endless[] = {P("a"), P("b"), P("c"), P("d"), P("e"), P("f"), P("g"), P("h"), P("i"),
+                                     P("j"), P("k"), P("l"), P("m"), P("o"), P("p"), P("q"), P("r"), P("s"),
+                                     {0}};
 static const attn_param twice[] = {P("a"), P("a"), {0}};
 
 static const struct { const char *fault; attn_pattern pattern; } faults[] = {
@@ -59,8 +60,8 @@ static const attn_pattern fine = {FINE, .name = "mine"}, again = {FINE, .name = 
 static const attn_pattern *offered[] = {&fine, NULL};
 
 extern attn_plugin_header attn_plugin;
-ATTN_API attn_plugin_header attn_plugin = {ATTN_PLUGIN_ABI, sizeof(attn_pattern), sizeof(attn_pattern_args), 1,
-                                           offered};
+ATTN_API attn_plugin_header attn_plugin = {ATTN_PLUGIN_ABI, sizeof(attn_pattern), sizeof(attn_pattern_args),
+                                           1, offered};
 
 __attribute__((constructor)) static void choose(void)
 {

@@ -9,5 +9,6 @@ static bool allows(const attn_pattern_args *a, size_t head, size_t i, size_t j)
     return nobody_has_this(i, j);
 }
 
-static const attn_pattern unresolved = {.name = "unresolved", .summary = "needs a missing function", .allows = allows};
+static const attn_pattern unresolved = {
+    .name = "unresolved", .summary = "needs a missing function", .allows = allows};
 ATTN_PLUGIN(&unresolved);

@@ -2,5 +2,5 @@
 #include <attn/pattern.h>
 
 extern const attn_plugin_header attn_plugin;
-ATTN_API const attn_plugin_header attn_plugin = {ATTN_PLUGIN_ABI + 41, sizeof(attn_pattern), sizeof(attn_pattern_args),
-                                                 1, NULL};
+ATTN_API const attn_plugin_header attn_plugin = {ATTN_PLUGIN_ABI + 41, sizeof(attn_pattern),
+                                                 sizeof(attn_pattern_args), 1, NULL};
