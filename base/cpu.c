@@ -1,0 +1,83 @@
+/* CPU detection: CPUID for the instructions, XCR0 for the register state the system saves. AMX goes by
+ * CPUID.7 and XCR0 alone, since some virtual machines run it with leaves 0x1D and 0x1E empty.
+ *
+ * Source: Intel SDM volume 1, chapter 13 (XSAVE) and volume 2A (CPUID). */
+#include "base/cpu.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    uint32_t bit;
+    uint32_t takes; /* everything from here up the ladder */
+} features[] = {
+    {"avx2", CPU_AVX2, CPU_AVX2 | CPU_AVX512 | CPU_AMX},
+    {"avx512", CPU_AVX512, CPU_AVX512 | CPU_AMX},
+    {"amx", CPU_AMX, CPU_AMX},
+};
+enum { FEATURES = sizeof features / sizeof features[0] };
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static uint64_t read_xcr0(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (uint64_t)high << 32 | low;
+}
+
+static bool has(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
+
+static uint32_t detect(void)
+{
+    uint32_t a, b, c, d, a1, b1, c1, d1;
+    if (!__get_cpuid(1, &a1, &b1, &c1, &d1) || !has(c1, bit_OSXSAVE) || !__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return 0;
+    uint64_t saved = read_xcr0();
+    enum { YMM = 0x6, ZMM = 0xe6, TILES = 0x60000 };
+    uint32_t found = 0;
+    if ((saved & YMM) == YMM && has(c1, bit_AVX | bit_FMA | bit_F16C) && has(b, bit_AVX2 | bit_BMI2))
+        found |= CPU_AVX2;
+    if (found && (saved & ZMM) == ZMM && has(b, bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL))
+        found |= CPU_AVX512;
+    if ((found & CPU_AVX512) && (saved & TILES) == TILES && has(d, 1u << 24 | 1u << 22))
+        found |= CPU_AMX;
+    return found;
+}
+#else
+static uint32_t detect(void) { return 0; }
+#endif
+
+uint32_t cpu_detect(void)
+{
+    /* CPUID traps in virtual machines (tens of microseconds), so it is asked once. Two threads may both ask:
+     * they find the same. */
+    static _Atomic uint32_t known; /* 0: not asked yet */
+    uint32_t found = known;
+    if (!found)
+        known = found = detect() | 1u << 31;
+    return found & CPU_ALL;
+}
+
+attn_status cpu_disabled(uint32_t *out, attn_error *err)
+{
+    uint32_t off = 0;
+    const char *list = getenv("ATTN_DISABLE_CPU");
+    for (const char *word = list ? list : ""; *word;) {
+        size_t length = strcspn(word, ",");
+        size_t f = 0;
+        while (f < FEATURES && (strlen(features[f].name) != length || strncmp(word, features[f].name, length) != 0))
+            f++;
+        if (f == FEATURES && length > 0)
+            return attn_fail(err, ATTN_EINVAL, "ATTN_DISABLE_CPU=%s: \"%.*s\" is not a feature; known are avx2, avx512, amx",
+                             list, (int)(length < 64 ? length : 64), word);
+        if (length > 0)
+            off |= features[f].takes;
+        word += length + (word[length] == ',');
+    }
+    *out = off;
+    return ATTN_OK;
+}

@@ -1,0 +1,24 @@
+/* What the CPU (and the operating system's state saving) lets us use, and what the user switched off. */
+#ifndef BASE_CPU_H
+#define BASE_CPU_H
+
+#include <stdint.h>
+
+#include "attn/status.h"
+
+enum {
+    CPU_AVX2 = 1u << 0,   /* AVX2, FMA, F16C, BMI2 */
+    CPU_AVX512 = 1u << 1, /* AVX-512 F, BW, DQ, VL */
+    CPU_AMX = 1u << 2,    /* AMX tiles and bf16 products; the process still has to ask for permission */
+    CPU_ALL = (1u << 3) - 1
+};
+
+/* What this machine has, detected once. */
+uint32_t cpu_detect(void);
+
+/* The features named in ATTN_DISABLE_CPU, a list such as "amx,avx512", as bits; a feature switched off takes
+ * those above it on the ladder with it (avx2 < avx512 < amx). Read anew by every call, so that a test can
+ * walk down the ladder. EINVAL names a word that is no feature. */
+attn_status cpu_disabled(uint32_t *out, attn_error *err);
+
+#endif

@@ -1,0 +1,248 @@
+/* Planning: checks a problem, chooses a kernel, lowers the layout to it and counts what a run will cost. */
+#include "kernels/plan_parts.h"
+
+#include <float.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "kernels/lower.h"
+
+static const struct { const char *name; size_t size; } dtypes[] = {
+    [ATTN_F32] = {"f32", 4}, [ATTN_BF16] = {"bf16", 2}, [ATTN_F16] = {"f16", 2}};
+enum { DTYPES = sizeof dtypes / sizeof dtypes[0], MAX_THREADS = 1024 };
+
+const char *attn_dtype_name(attn_dtype dtype)
+{
+    return (size_t)dtype < DTYPES ? dtypes[dtype].name : "?";
+}
+
+size_t attn_dtype_size(attn_dtype dtype)
+{
+    return (size_t)dtype < DTYPES ? dtypes[dtype].size : 0;
+}
+
+bool attn_dtype_parse(const char *text, attn_dtype *out)
+{
+    for (size_t i = 0; i < DTYPES; i++)
+        if (strcmp(text, dtypes[i].name) == 0) {
+            *out = (attn_dtype)i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- the problem ---- */
+
+static attn_status check_problem(const attn_problem *p, attn_error *err)
+{
+    size_t heads = attn_layout_heads(p->layout), kv_heads = p->kv_heads ? p->kv_heads : heads;
+    if (p->batch < 1)
+        return attn_fail(err, ATTN_EINVAL, "batch=0 is not at least 1");
+    if (kv_heads > heads || heads % kv_heads != 0)
+        return attn_fail(err, ATTN_EINVAL, "kv_heads=%zu does not divide heads=%zu", kv_heads, heads);
+    if (p->dim < ATTN_MIN_DIM || p->dim > ATTN_MAX_DIM)
+        return attn_fail(err, ATTN_EINVAL, "dim=%zu is outside its range, %d to %d", p->dim, ATTN_MIN_DIM, ATTN_MAX_DIM);
+    if ((size_t)p->dtype >= DTYPES)
+        return attn_fail(err, ATTN_EINVAL, "dtype=%d is not one of f32, bf16, f16", (int)p->dtype);
+    if (!isfinite(p->scale))
+        return attn_fail(err, ATTN_EINVAL, "scale=%g is not finite", (double)p->scale);
+    if (p->threads < 0 || p->threads > MAX_THREADS)
+        return attn_fail(err, ATTN_EINVAL, "threads=%d is outside its range, 0 (all) to %d", p->threads, MAX_THREADS);
+
+    size_t nq = attn_layout_nq(p->layout), nk = attn_layout_nk(p->layout), n = nq > nk ? nq : nk, bytes;
+    if (__builtin_mul_overflow(p->batch, heads, &bytes) || __builtin_mul_overflow(bytes, n, &bytes) ||
+        __builtin_mul_overflow(bytes, p->dim * attn_dtype_size(p->dtype), &bytes) || bytes > PTRDIFF_MAX)
+        return attn_fail(err, ATTN_EINVAL, "a tensor of batch=%zu, heads=%zu, n=%zu, dim=%zu does not fit the address space",
+                         p->batch, heads, n, p->dim);
+    return ATTN_OK;
+}
+
+/* ---- the kernel ---- */
+
+static attn_status choose_kernel(const kernel **out, const attn_problem *p, attn_error *err)
+{
+    const char *name = p->kernel && strcmp(p->kernel, "auto") != 0 ? p->kernel : NULL;
+    const kernel *found = NULL;
+    suggestion near = {.word = name};
+    for (size_t i = 0; kernels[i] && !found; i++) {
+        const kernel *k = kernels[i];
+        const char *reason = NULL;
+        attn_status status = kernel_unavailable(k, &reason, err);
+        if (status != ATTN_OK)
+            return status;
+        if (name) {
+            suggest_offer(&near, k->name);
+            found = strcmp(name, k->name) == 0 ? k : NULL;
+            if (found && reason)
+                return attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s cannot run: %s", name, reason);
+        } else if (!reason && !k->by_name_only && (k->dtypes & 1u << p->dtype)) {
+            found = k;
+        }
+    }
+    if (!found && name)
+        return attn_fail(err, ATTN_EINVAL, "kernel \"%s\" is not known%s%s%s; `attnlab list` shows them", name,
+                         near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
+    if (!found)
+        return attn_fail(err, ATTN_EUNAVAILABLE, "no kernel here computes %s", attn_dtype_name(p->dtype));
+    if (!(found->dtypes & 1u << p->dtype))
+        return attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s does not compute %s", found->name, attn_dtype_name(p->dtype));
+    *out = found;
+    return ATTN_OK;
+}
+
+/* ---- lowering and cost ---- */
+
+/* Rows of patterns we did not write are validated. A text that does not begin with the name of a pattern
+ * (a composition, say) may contain any, so it is validated too. */
+static bool is_built_in(const attn_layout *layout)
+{
+    const char *text = attn_layout_text(layout);
+    char name[64];
+    size_t length = strcspn(text, ":");
+    if (length >= sizeof name)
+        return false;
+    memcpy(name, text, length);
+    name[length] = '\0';
+    const attn_pattern *pattern = attn_pattern_find(name);
+    return pattern && strcmp(attn_pattern_origin(pattern), "built-in") == 0;
+}
+
+static attn_status lower_heads(attn_plan *plan, lowered *heads, attn_error *err)
+{
+    const attn_layout *layout = plan->shape.layout;
+    bool check = !is_built_in(layout);
+    for (size_t h = 0; h < plan->distinct; h++) {
+        heads[h].pairs = attn_layout_pairs(layout, h);
+        if (plan->kernel->geometry.lanes == 0)
+            continue;
+        attn_status status = lower_layout(&heads[h].program, layout, h, plan->kernel->geometry, check, err);
+        if (status != ATTN_OK)
+            return status;
+        if (heads[h].program.max_combs > plan->shape.max_combs)
+            plan->shape.max_combs = heads[h].program.max_combs;
+    }
+    return ATTN_OK;
+}
+
+/* *sum += count * each; false on overflow of 2^63. */
+static bool add_product(uint64_t *sum, uint64_t count, uint64_t each)
+{
+    uint64_t product;
+    return !__builtin_mul_overflow(count, each, &product) && !__builtin_add_overflow(*sum, product, sum) &&
+           *sum <= INT64_MAX;
+}
+
+static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error *err)
+{
+    attn_cost *cost = &plan->cost;
+    const shape *s = &plan->shape;
+    bool fits = true;
+    for (size_t h = 0; h < plan->distinct; h++) {
+        uint64_t uses = plan->batch * (plan->heads / plan->distinct + (h < plan->heads % plan->distinct));
+        const program *p = &heads[h].program;
+        bool rows = plan->kernel->geometry.lanes == 0;
+        uint64_t each = 4 * (uint64_t)s->dim;
+        fits = fits && add_product(&cost->pairs_total, uses, heads[h].pairs) &&
+               add_product(&cost->tiles, uses, rows ? s->nq : p->tile_count);
+        uint64_t useful = 0, executed = 0;
+        fits = fits && add_product(&useful, heads[h].pairs, each) && add_product(&cost->flops_useful, uses, useful) &&
+               add_product(&executed, rows ? heads[h].pairs : p->lanes, each) &&
+               add_product(&cost->flops_executed, uses, executed);
+    }
+    if (!fits)
+        return attn_fail(err, ATTN_EINVAL, "%s at batch=%zu, heads=%zu, nq=%zu, nk=%zu, dim=%zu takes more than 2^63 FLOPs",
+                         attn_layout_text(s->layout), plan->batch, plan->heads, s->nq, s->nk, s->dim);
+    cost->exps_useful = cost->pairs_total;
+    uint64_t size = attn_dtype_size(s->dtype), q = plan->batch * plan->heads * s->nq, k = plan->batch * plan->kv_heads * s->nk;
+    cost->bytes_model = (2 * q + 2 * k) * s->dim * size + q * sizeof(float);
+    return ATTN_OK;
+}
+
+attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err)
+{
+    *out = NULL;
+    attn_status status = check_problem(problem, err);
+    if (status != ATTN_OK)
+        return status;
+    const attn_layout *layout = problem->layout;
+    size_t heads = attn_layout_heads(layout), distinct = attn_layout_distinct_heads(layout);
+    attn_plan *plan = calloc(1, sizeof *plan);
+    lowered *ready = calloc(distinct, sizeof *ready);
+    if (!plan || !ready) {
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory while planning");
+        goto cleanup;
+    }
+    plan->kernel = k;
+    plan->shape = (shape){.layout = layout, .nq = attn_layout_nq(layout), .nk = attn_layout_nk(layout),
+                          .dim = problem->dim, .dtype = problem->dtype,
+                          .scale = problem->scale != 0 ? problem->scale : (float)(1 / sqrt((double)problem->dim))};
+    plan->batch = problem->batch;
+    plan->heads = heads;
+    plan->kv_heads = problem->kv_heads ? problem->kv_heads : heads;
+    plan->distinct = distinct < heads ? distinct : heads;
+    int all = omp_get_max_threads();
+    plan->threads = problem->threads ? problem->threads : all < MAX_THREADS ? all : MAX_THREADS;
+
+    status = lower_heads(plan, ready, err);
+    if (status == ATTN_OK)
+        status = count_cost(plan, ready, err);
+    if (status == ATTN_OK)
+        status = plan_lay_out(plan, ready, err);
+    if (status != ATTN_OK)
+        goto cleanup;
+    *out = plan;
+    plan = NULL;
+
+cleanup:
+    for (size_t h = 0; ready && h < distinct; h++)
+        program_release(&ready[h].program);
+    free(ready);
+    attn_plan_destroy(plan);
+    return status;
+}
+
+attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_error *err)
+{
+    const kernel *k = NULL;
+    *out = NULL;
+    attn_status status = check_problem(problem, err);
+    if (status == ATTN_OK)
+        status = choose_kernel(&k, problem, err);
+    return status == ATTN_OK ? plan_create_for(out, problem, k, err) : status;
+}
+
+void attn_plan_destroy(attn_plan *plan)
+{
+    if (!plan)
+        return;
+    arena_close(&plan->memory);
+    free(plan);
+}
+
+const attn_cost *attn_plan_cost(const attn_plan *plan)
+{
+    return &plan->cost;
+}
+
+const char *attn_plan_kernel(const attn_plan *plan)
+{
+    return plan->kernel->name;
+}
+
+const char *attn_plan_isa(const attn_plan *plan)
+{
+    return plan->kernel->isa;
+}
+
+int attn_plan_threads(const attn_plan *plan)
+{
+    return plan->threads;
+}
+
+const tally *plan_tally(const attn_plan *plan)
+{
+    return &plan->total;
+}

@@ -1,0 +1,73 @@
+/* Inside libattn: what a plan consists of.
+ *
+ * Work is cut into *items* of neighbouring groups of tiles, per distinct layout head and part, the same items
+ * for every query head that uses it. A *stage* is one part of one query head of one batch entry; stages are
+ * ordered so that part p of head g comes after part p-1 of head g+1, and threads take items in that order
+ * from one counter. An item whose rows continue from an earlier part waits for that stage, which by then has
+ * been handed out entirely: usually it is long finished, and no order of threads can deadlock.
+ *
+ * Which thread computes an item changes nothing in it, and how items are cut changes nothing in a tile:
+ * results do not depend on the number of threads. */
+#ifndef KERNELS_PLAN_PARTS_H
+#define KERNELS_PLAN_PARTS_H
+
+#include <stdatomic.h>
+
+#include "kernels/kernel.h"
+
+typedef struct item {
+    uint64_t lanes;
+    uint32_t first_group, groups;
+} item;
+
+/* The items of one part of one program, most expensive first. */
+typedef struct item_range {
+    uint32_t first, count;
+} item_range;
+
+/* A distinct layout head, ready to run. */
+typedef struct lowered {
+    program program;          /* without tiles for a kernel that works on rows */
+    item_range parts[MAX_PARTS];
+    uint32_t part_count;
+    uint64_t pairs;
+} lowered;
+
+struct attn_plan {
+    const kernel *kernel;
+    shape shape;
+    size_t batch, heads, kv_heads;
+    int threads;
+    attn_cost cost;
+
+    lowered *lowered;         /* [distinct] */
+    size_t distinct;
+    group *groups;
+    item *items;
+
+    uint32_t parts;           /* most of any head */
+    size_t stages;
+    uint64_t *first_item;     /* [stages + 1]: of each stage, counted over the whole run */
+    atomic_uint *done;        /* [stages]: items finished */
+    atomic_ullong next;       /* item to hand out */
+
+    size_t slots;             /* heads that may be between two of their parts at a time */
+    float *reference, *sum;   /* [slots][nq] */
+    float *partial;           /* [slots][nq][dim], not for f32: there o itself serves */
+    void **scratch;           /* [threads] */
+    tally *tallies;           /* [threads] */
+    tally total;              /* of the last run */
+    arena memory;             /* all of the above from `lowered` on, and the programs' arrays */
+};
+
+/* As attn_plan_create(), for a given kernel, whether this CPU is said to have it or not. Tests run emulated
+ * kernels with it. */
+attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err);
+
+/* Cuts the work of a plan whose programs are lowered (in `ready`) and lays out its memory. */
+attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err);
+
+/* What the last run did. */
+const tally *plan_tally(const attn_plan *plan);
+
+#endif

@@ -1,0 +1,210 @@
+/* Cutting a plan's work into items, and laying out its memory. */
+#include "kernels/plan_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* An item is worth handing out from this much work on: about 50 microseconds of one core. Larger ones keep
+ * neighbouring tiles, which share keys, in one cache; ITEMS_PER_THREAD bounds what the last item can cost. */
+static const double item_flops = 2e6;
+enum { ITEMS_PER_THREAD = 32, GROUPS_PER_THREAD = 4 };
+
+static size_t heads_total(const attn_plan *plan)
+{
+    return plan->batch * plan->heads;
+}
+
+/* ---- groups and items ---- */
+
+/* Growing lists, copied into the arena once their sizes are known. */
+typedef struct cut {
+    group *groups;
+    item *items;
+    size_t group_count, item_count;
+} cut;
+
+/* Tiles that begin with the same keys are worth running in lockstep. */
+static bool share_keys(const program *p, const tile *a, const tile *b)
+{
+    if (!a->runs || !b->runs || a->row_step != b->row_step)
+        return false;
+    const run *x = &p->runs[a->first_run], *y = &p->runs[b->first_run];
+    bool x_whole = x->width >= x->keys, y_whole = y->width >= y->keys;
+    return x->first == y->first && x->list == RUN_COMB && y->list == RUN_COMB &&
+           (x_whole || y_whole ? x_whole == y_whole || x->keys == 1 || y->keys == 1
+                               : x->width == y->width && x->step == y->step);
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    if (x->lanes != y->lanes)
+        return x->lanes < y->lanes ? 1 : -1;
+    return (x->first_group > y->first_group) - (x->first_group < y->first_group);
+}
+
+static void close_item(cut *c, size_t first_group, uint64_t lanes)
+{
+    if (c->group_count > first_group)
+        c->items[c->item_count++] = (item){lanes, (uint32_t)first_group, (uint32_t)(c->group_count - first_group)};
+}
+
+/* Groups and items of one part: tiles [begin, end) of a program, or rows. */
+static item_range cut_part(cut *c, const attn_plan *plan, const program *p, size_t begin, size_t end,
+                           double target)
+{
+    size_t first_item = c->item_count, first_group = c->group_count;
+    uint64_t lanes = 0;
+    for (size_t t = begin, next; t < end; t = next) {
+        uint64_t cost = 0;
+        for (next = t; next < end && next - t < plan->shape.group; next++) {
+            if (p->tiles && next > t && !share_keys(p, &p->tiles[t], &p->tiles[next]))
+                break;
+            cost += p->tiles ? p->tiles[next].lanes : plan->shape.nk;
+        }
+        c->groups[c->group_count++] = (group){(uint32_t)t, (uint32_t)(next - t)};
+        lanes += cost;
+        if ((double)lanes >= target) {
+            close_item(c, first_group, lanes);
+            first_group = c->group_count;
+            lanes = 0;
+        }
+    }
+    close_item(c, first_group, lanes);
+    qsort(c->items + first_item, c->item_count - first_item, sizeof *c->items, by_cost);
+    return (item_range){(uint32_t)first_item, (uint32_t)(c->item_count - first_item)};
+}
+
+static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error *err)
+{
+    bool rows = plan->kernel->geometry.lanes == 0;
+    size_t units = 0;
+    double lanes = 0, tiles = 0;
+    for (size_t h = 0; h < plan->distinct; h++) {
+        size_t count = rows ? plan->shape.nq : heads[h].program.tile_count;
+        double uses = (double)heads_total(plan) / (double)plan->distinct;
+        units += count;
+        tiles += (double)count * uses;
+        lanes += (rows ? (double)plan->shape.nq * (double)plan->shape.nk : (double)heads[h].program.lanes) * uses;
+    }
+    double fair = tiles / (GROUPS_PER_THREAD * (double)plan->threads);
+    uint32_t most = plan->kernel->max_group;
+    plan->shape.group = fair >= most ? most : fair > 1 ? (uint32_t)fair : 1;
+    double target = lanes / (ITEMS_PER_THREAD * (double)plan->threads);
+    double least = item_flops / (4 * (double)plan->shape.dim);
+    target = target > least ? target : least;
+
+    c->groups = calloc(units ? units : 1, sizeof *c->groups);
+    c->items = calloc(units ? units : 1, sizeof *c->items);
+    if (!c->groups || !c->items)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory while planning");
+    for (size_t h = 0; h < plan->distinct; h++) {
+        program *p = &heads[h].program;
+        heads[h].part_count = rows ? 1 : p->part_count;
+        for (uint32_t part = 0; part < heads[h].part_count; part++) {
+            size_t begin = rows ? 0 : p->parts[part].first_tile;
+            size_t end = rows ? plan->shape.nq : begin + p->parts[part].tiles;
+            heads[h].parts[part] = cut_part(c, plan, p, begin, end, target);
+        }
+        plan->parts = heads[h].part_count > plan->parts ? heads[h].part_count : plan->parts;
+    }
+    return ATTN_OK;
+}
+
+/* ---- memory ---- */
+
+static void *copy(arena *a, const void *from, size_t count, size_t size)
+{
+    void *to = arena_take(a, count, size);
+    if (to && count)
+        memcpy(to, from, count * size);
+    return to;
+}
+
+/* Both passes over the arena; see arena.h. */
+static void take_all(attn_plan *plan, const lowered *heads, const cut *c)
+{
+    arena *a = &plan->memory;
+    size_t nq = plan->shape.nq, threads = (size_t)plan->threads;
+    plan->lowered = copy(a, heads, plan->distinct, sizeof *heads);
+    for (size_t h = 0; h < plan->distinct; h++) {
+        const program *p = &heads[h].program;
+        const tile *tiles = copy(a, p->tiles, p->tile_count, sizeof *tiles);
+        const run *runs = copy(a, p->runs, p->run_count, sizeof *runs);
+        const uint64_t *masks = copy(a, p->masks, p->mask_count * p->geometry.keys, sizeof *masks);
+        const mask_range *ranges = copy(a, p->ranges, p->mask_count, sizeof *ranges);
+        const uint32_t *offsets = copy(a, p->offsets, p->offset_count, sizeof *offsets);
+        if (plan->lowered) {
+            program *mine = &plan->lowered[h].program;
+            mine->tiles = tiles;
+            mine->runs = runs;
+            mine->masks = masks;
+            mine->ranges = ranges;
+            mine->offsets = offsets;
+        }
+    }
+    plan->groups = copy(a, c->groups, c->group_count, sizeof *c->groups);
+    plan->items = copy(a, c->items, c->item_count, sizeof *c->items);
+    plan->first_item = arena_take(a, plan->stages + 1, sizeof *plan->first_item);
+    plan->done = arena_take(a, plan->stages, sizeof *plan->done);
+    if (plan->parts > 1) {
+        plan->reference = arena_take(a, plan->slots * nq, sizeof *plan->reference);
+        plan->sum = arena_take(a, plan->slots * nq, sizeof *plan->sum);
+        if (plan->shape.dtype != ATTN_F32)
+            plan->partial = arena_take(a, plan->slots * nq * plan->shape.dim, sizeof *plan->partial);
+    }
+    plan->tallies = arena_take(a, threads, ARENA_ALIGN); /* one line each */
+    plan->scratch = arena_take(a, threads, sizeof *plan->scratch);
+    for (size_t t = 0; t < threads; t++) {
+        void *scratch = plan->kernel->scratch(a, &plan->shape);
+        if (plan->scratch)
+            plan->scratch[t] = scratch;
+    }
+}
+
+/* Items of every stage, in the order they are handed out. Stage (step, part) belongs to head step - part. */
+static void number_items(attn_plan *plan)
+{
+    uint64_t items = 0;
+    for (size_t stage = 0; stage < plan->stages; stage++) {
+        size_t step = stage / plan->parts, part = stage % plan->parts, head = step - part;
+        plan->first_item[stage] = items;
+        if (step >= part && head < heads_total(plan)) {
+            const lowered *l = &plan->lowered[head % plan->heads % plan->distinct];
+            items += part < l->part_count ? l->parts[part].count : 0;
+        }
+    }
+    plan->first_item[plan->stages] = items;
+}
+
+attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err)
+{
+    cut c = {0};
+    lowered *heads = malloc(plan->distinct * sizeof *heads);
+    attn_status status = attn_fail(err, ATTN_ENOMEM, "out of memory while planning");
+    if (!heads)
+        goto cleanup;
+    memcpy(heads, ready, plan->distinct * sizeof *heads);
+    status = cut_work(plan, heads, &c, err);
+    if (status != ATTN_OK)
+        goto cleanup;
+
+    size_t total = heads_total(plan);
+    plan->stages = (total + plan->parts - 1) * plan->parts;
+    plan->slots = total < plan->parts + 1 ? total : plan->parts + 1;
+    take_all(plan, heads, &c);
+    size_t counted = plan->memory.used;
+    if (!arena_open(&plan->memory)) {
+        status = attn_fail(err, ATTN_ENOMEM, "cannot allocate %zu bytes of workspace", counted);
+        goto cleanup;
+    }
+    take_all(plan, heads, &c);
+    number_items(plan);
+    plan->cost.workspace_bytes = plan->memory.used;
+
+cleanup:
+    free(heads);
+    free(c.groups);
+    free(c.items);
+    return status;
+}
