@@ -1,6 +1,6 @@
 /* A kernel scripted for tests: which opens fail and how, what each event counts, how long it ran. */
-#ifndef TESTS_HARNESS_FAKE_PERF_H
-#define TESTS_HARNESS_FAKE_PERF_H
+#ifndef TESTS_SUPPORT_FAKE_PERF_H
+#define TESTS_SUPPORT_FAKE_PERF_H
 
 #include <errno.h>
 #include <string.h>
@@ -22,6 +22,7 @@ typedef struct fake_file {
     struct perf_event_attr attr;
     pid_t thread;
     int leader;       /* index of the leader's file */
+    uint64_t windows; /* of a leader: times it was enabled and disabled */
     uint64_t id;
 } fake_file;
 
@@ -31,7 +32,7 @@ typedef struct fake_perf {
     uint64_t (*count)(const struct perf_event_attr *attr, pid_t thread);
     void (*times)(pid_t thread, uint64_t *enabled, uint64_t *running);
     int read_error;   /* errno, or -1 for an empty read */
-    int opens, windows;
+    int opens;
     size_t now_open, most_open;
     fake_file files[FAKE_FILES];
 } fake_perf;
@@ -54,7 +55,7 @@ static int fake_open(void *context, const struct perf_event_attr *attr, pid_t th
     for (int i = 0; i < FAKE_FILES; i++)
         if (!f->files[i].open) {
             f->files[i] = (fake_file){true, attr->disabled, *attr, thread, group < 0 ? i : group - FAKE_FIRST_FILE,
-                                      (uint64_t)(7000 + number)};
+                                      0, (uint64_t)(7000 + number)};
             f->now_open++;
             f->most_open = f->now_open > f->most_open ? f->now_open : f->most_open;
             return FAKE_FIRST_FILE + i;
@@ -81,7 +82,7 @@ static ssize_t fake_read(void *context, int fd, void *buffer, size_t size)
     if (f->read_error < 0)
         return 0;
     uint64_t out[3 + 2 * PERF_GROUP_EVENTS], events = 0;
-    uint64_t windows = (uint64_t)f->windows;
+    uint64_t windows = leader->windows;
     for (int i = FAKE_FILES; i-- > 0;) { /* the reverse of opening */
         const fake_file *m = &f->files[i];
         if (!m->open || m->leader != leader - f->files)
@@ -112,8 +113,10 @@ static int fake_ioctl(void *context, int fd, unsigned long request, void *argume
         memcpy(argument, &file->id, sizeof file->id);
     else if (request == PERF_EVENT_IOC_ENABLE)
         file->disabled = false;
-    else if (request == PERF_EVENT_IOC_DISABLE)
+    else if (request == PERF_EVENT_IOC_DISABLE && !file->disabled) {
         file->disabled = true;
+        file->windows++;
+    }
     return 0;
 }
 

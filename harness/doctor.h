@@ -1,0 +1,46 @@
+/* What `attnlab doctor` finds: one row per thing looked at, with what to do about it. */
+#ifndef HARNESS_DOCTOR_H
+#define HARNESS_DOCTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "attn/status.h"
+#include "harness/clock.h"
+#include "harness/host.h"
+#include "harness/perf.h"
+
+typedef enum doctor_status {
+    DOCTOR_OK,      /* fine */
+    DOCTOR_NOTE,    /* to know when reading results */
+    DOCTOR_WARNING, /* makes results worse; the advice says what helps */
+    DOCTOR_MISSING  /* cannot be measured or used here; the value says why */
+} doctor_status;
+
+enum { DOCTOR_VALUE_LENGTH = 240 };
+
+typedef struct doctor_row {
+    const char *topic; /* "build", "machine", "kernels", "clock", "counters", "noise" */
+    char name[48];
+    char value[DOCTOR_VALUE_LENGTH];
+    doctor_status status;
+    const char *advice; /* NULL: none */
+} doctor_row;
+
+typedef struct doctor_report {
+    doctor_row *rows;
+    size_t count, capacity;
+    bool failed; /* out of memory: rows are missing */
+} doctor_report;
+
+void doctor_free(doctor_report *d);
+
+/* The topics, in order. All but doctor_counters() judge what they are given and look at nothing else. */
+void doctor_build(doctor_report *d);
+void doctor_machine(doctor_report *d, const host *h);
+void doctor_kernels(doctor_report *d);
+void doctor_clock(doctor_report *d, clock_quality quality);
+void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core_pmu, int paranoid);
+void doctor_noise(doctor_report *d, const host *h, const environment *e, clock_gaps gaps);
+
+#endif

@@ -1,0 +1,362 @@
+/* counters: what the processor and the kernel count while the plan runs.
+ *
+ *   counter.NAME       one sample per window, per run of the plan; NAMEs in harness/perf_events.c
+ *   flops_measured     sum over the floating-point counters of weight * median
+ *   counters_running   least share of the time a counter ran; below 1 its values are scaled up, estimates
+ *   counters_status    "ok", or what is missing or scaled, and why
+ *
+ * Each set of events is counted in a pass of its own, so that nothing is multiplexed as long as a set fits the
+ * PMU; events of a set that does not fit are counted again, one by one. The kernel's own counters go along with
+ * the first pass. A window is a number of runs that take WINDOW_NS together, long against the microseconds
+ * that starting and stopping take. Threads: the plan runs once before anything is opened, so that OpenMP's
+ * threads exist. Where one run takes longer than a pass may, later passes are left out, and say so.
+ *
+ * Where perf_event_open is forbidden altogether, the process's own accounts (clock_gettime and getrusage) stand
+ * in for task clock, page faults and context switches. */
+#include "harness/metrics/counters.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "harness/clock.h"
+#include "harness/perf_events.h"
+#include "harness/stats.h"
+
+enum { WINDOWS = 5, WINDOW_NS = 10000000, MOST_EVENTS = 32 };
+
+typedef struct tally {
+    const perf_event *event;
+    const perf_set *set;
+    struct perf_event_attr attr;
+    perf_count last;     /* of the last window, or why there is none */
+    char reason[PERF_REASON_LENGTH];
+    double samples[WINDOWS];
+    size_t count;
+    double running;
+} tally;
+
+typedef struct pass {
+    const perf_calls *calls;
+    bench *bench;
+    const pid_t *threads;
+    size_t thread_count;
+    double run_ns;    /* of one run, about */
+    int64_t deadline; /* no pass but the first starts that would run past it */
+    bool begun;       /* a pass has counted */
+    double budget_ns; /* of one pass */
+    int paranoid;
+} pass;
+
+static void run(const bench *b)
+{
+    attn_plan_run(b->plan, b->q, b->k, b->v, b->o, b->lse);
+}
+
+static void absent(tally *t, const perf_count *why, int paranoid)
+{
+    t->last = *why;
+    perf_reason(t->reason, why, paranoid);
+}
+
+typedef struct batch { /* events counted as one group */
+    tally *members[PERF_GROUP_EVENTS];
+    size_t count;
+    perf_group *group;
+} batch;
+
+static attn_status open_batch(const pass *p, batch *b, attn_error *err)
+{
+    struct perf_event_attr attrs[PERF_GROUP_EVENTS];
+    for (size_t i = 0; i < b->count; i++)
+        attrs[i] = b->members[i]->attr;
+    return perf_group_open(&b->group, p->calls, attrs, b->count, p->threads, p->thread_count, err);
+}
+
+static void note(const batch *b, const perf_count *counts, size_t iterations, int paranoid)
+{
+    for (size_t i = 0; i < b->count; i++) {
+        tally *t = b->members[i];
+        if (counts[i].cause != PERF_COUNTED) {
+            absent(t, &counts[i], paranoid);
+            continue;
+        }
+        t->last = counts[i];
+        t->samples[t->count++] = counts[i].value / (double)iterations;
+        t->running = fmin(t->running, counts[i].running);
+    }
+}
+
+static bool too_late(const pass *p, size_t iterations)
+{
+    return p->begun && (double)clock_ns() + p->run_ns * (double)iterations > (double)p->deadline;
+}
+
+static void give_up(const pass *p, const batch *b)
+{
+    for (size_t i = 0; i < b->count; i++)
+        if (b->members[i]->last.cause == PERF_COUNTED) {
+            b->members[i]->last.cause = PERF_NEVER_RAN;
+            snprintf(b->members[i]->reason, PERF_REASON_LENGTH,
+                     "no time: a run takes %.3g s and each set of events needs its own; raise the time limit",
+                     p->run_ns * 1e-9);
+        }
+}
+
+static size_t runs_per_window(const pass *p)
+{
+    return p->run_ns < WINDOW_NS ? (size_t)ceil(WINDOW_NS / fmax(p->run_ns, 100)) : 1;
+}
+
+/* Counts up to two batches over the same windows: one of hardware and the software one. */
+static attn_status count_batches(pass *p, batch *batches, size_t batch_count, attn_error *err)
+{
+    attn_status status = ATTN_OK;
+    size_t open = 0;
+    for (size_t i = 0; i < batch_count && status == ATTN_OK; i++) {
+        status = open_batch(p, &batches[i], err);
+        open += status == ATTN_OK ? perf_group_size(batches[i].group) : 0;
+    }
+    size_t iterations = runs_per_window(p);
+    bool late = open && too_late(p, iterations);
+    int64_t end = clock_ns() + (int64_t)p->budget_ns;
+    for (size_t w = 0; status == ATTN_OK && !late && w < WINDOWS; w++) {
+        perf_count counts[2][PERF_GROUP_EVENTS];
+        for (size_t i = 0; i < batch_count; i++)
+            perf_group_start(batches[i].group);
+        for (size_t n = 0; n < iterations && open; n++)
+            run(p->bench);
+        for (size_t i = batch_count; i-- > 0;)
+            perf_group_stop(batches[i].group, counts[i]);
+        for (size_t i = 0; i < batch_count; i++)
+            note(&batches[i], counts[i], iterations, p->paranoid);
+        if (!open || (double)clock_ns() + p->run_ns * (double)iterations > (double)end)
+            break;
+    }
+    p->begun = p->begun || open;
+    for (size_t i = 0; i < batch_count; i++) {
+        if (late)
+            give_up(p, &batches[i]);
+        perf_group_close(batches[i].group);
+        batches[i].group = NULL;
+    }
+    return status;
+}
+
+/* Events that one window showed not to fit together, again one by one. */
+static attn_status count_singly(pass *p, batch *b, attn_error *err)
+{
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < b->count && status == ATTN_OK; i++) {
+        tally *t = b->members[i];
+        if (t->last.cause != PERF_REFUSED && t->last.cause != PERF_NEVER_RAN)
+            continue;
+        batch alone = {.members = {t}, .count = 1};
+        t->count = 0;
+        t->last = (perf_count){0};
+        *t->reason = '\0';
+        status = count_batches(p, &alone, 1, err);
+    }
+    return status;
+}
+
+static attn_status count_all(pass *p, tally *tallies, size_t count, attn_error *err)
+{
+    batch software = {0}, hardware;
+    for (size_t i = 0; i < count; i++)
+        if (tallies[i].set->software && !*tallies[i].reason)
+            software.members[software.count++] = &tallies[i];
+    attn_status status = ATTN_OK;
+    bool first = true;
+    for (const perf_set *set = perf_sets; set->name && status == ATTN_OK; set++) {
+        hardware.count = 0;
+        for (size_t i = 0; i < count; i++)
+            if (tallies[i].set == set && !set->software && !*tallies[i].reason)
+                hardware.members[hardware.count++] = &tallies[i];
+        if (hardware.count == 0)
+            continue;
+        batch both[2] = {hardware, software};
+        status = count_batches(p, both, first ? 2 : 1, err);
+        first = false;
+        if (status == ATTN_OK && hardware.count > 1)
+            status = count_singly(p, &hardware, err);
+    }
+    if (status == ATTN_OK && first) /* no hardware event even encodes */
+        status = count_batches(p, &software, 1, err);
+    return status;
+}
+
+/* ---- the process's own accounts ---- */
+
+static double account(const char *name)
+{
+    struct rusage u;
+    struct timespec t;
+    getrusage(RUSAGE_SELF, &u);
+    if (strcmp(name, "task_clock_ns") == 0 && clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0)
+        return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
+    if (strcmp(name, "page_faults") == 0)
+        return (double)(u.ru_minflt + u.ru_majflt);
+    if (strcmp(name, "context_switches") == 0)
+        return (double)(u.ru_nvcsw + u.ru_nivcsw);
+    return (double)NAN;
+}
+
+/* One window for the software counters that may not be opened; the number of them filled in. */
+static size_t count_accounts(const pass *p, tally *tallies, size_t count)
+{
+    size_t filled = 0, iterations = runs_per_window(p);
+    double before[MOST_EVENTS];
+    bool wanted = false;
+    for (size_t i = 0; i < count; i++) {
+        before[i] = account(tallies[i].event->name);
+        bool forbidden = tallies[i].last.cause == PERF_NOT_PERMITTED || tallies[i].last.error == ENOSYS;
+        if (!tallies[i].set->software || !forbidden)
+            before[i] = (double)NAN;
+        wanted = wanted || !isnan(before[i]);
+    }
+    for (size_t n = 0; n < iterations && wanted; n++)
+        run(p->bench);
+    for (size_t i = 0; i < count; i++)
+        if (!isnan(before[i])) {
+            tallies[i].samples[0] = (account(tallies[i].event->name) - before[i]) / (double)iterations;
+            tallies[i].count = 1;
+            filled++;
+        }
+    return filled;
+}
+
+/* ---- recording ---- */
+
+static void record_flops(recorder *r, tally *tallies, size_t count)
+{
+    double flops = 0;
+    bool counted = false;
+    for (size_t i = 0; i < count; i++) {
+        if (tallies[i].event->flops <= 0)
+            continue;
+        if (tallies[i].count == 0) {
+            record_absent(r, "flops_measured", "flop", tallies[i].reason);
+            return;
+        }
+        flops += tallies[i].event->flops * stats_median(tallies[i].samples, tallies[i].count, 0.95).median;
+        counted = true;
+    }
+    if (counted)
+        record_real(r, "flops_measured", "flop", flops);
+    else
+        record_absent(r, "flops_measured", "flop", "no known counter of floating-point operations on this CPU");
+}
+
+static void record_status(recorder *r, const tally *tallies, size_t count, size_t accounts)
+{
+    const tally *missing = NULL, *hardware_missing = NULL;
+    size_t hardware = 0, software = 0;
+    double running = 1;
+    for (size_t i = 0; i < count; i++) {
+        const tally *t = &tallies[i];
+        if (t->count == 0 && !missing)
+            missing = t;
+        if (t->count == 0 && !t->set->software && !hardware_missing)
+            hardware_missing = t;
+        hardware += t->count && !t->set->software;
+        software += t->count && t->set->software;
+        if (t->count)
+            running = fmin(running, t->running);
+    }
+    char text[2 * PERF_REASON_LENGTH + 80];
+    if (hardware == 0 && software == 0)
+        snprintf(text, sizeof text, "none: %s", missing ? missing->reason : "no events");
+    else if (hardware == 0)
+        snprintf(text, sizeof text, "software only%s: %s", accounts ? " (from the process's own accounts)" : "",
+                 hardware_missing ? hardware_missing->reason : "no hardware events known");
+    else if (missing)
+        snprintf(text, sizeof text, "partial: %s: %s", missing->event->name, missing->reason);
+    else if (running < 1)
+        snprintf(text, sizeof text, "scaled: a counter ran %.0f%% of the time, its value is an estimate",
+                 running * 100);
+    else
+        snprintf(text, sizeof text, "ok");
+    record_text(r, "counters_status", text);
+    if (hardware)
+        record_real(r, "counters_running", "fraction", running);
+    else
+        record_absent(r, "counters_running", "fraction", "no hardware counter");
+}
+
+static void record_tallies(recorder *r, const tally *tallies, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        char series[64];
+        snprintf(series, sizeof series, "counter.%s", tallies[i].event->name);
+        for (size_t s = 0; s < tallies[i].count; s++)
+            record_real(r, series, tallies[i].event->unit, tallies[i].samples[s]);
+        if (tallies[i].count == 0)
+            record_absent(r, series, tallies[i].event->unit, tallies[i].reason);
+    }
+}
+
+static size_t list_events(tally *tallies, const char *core_pmu)
+{
+    size_t count = 0;
+    for (const perf_set *set = perf_sets; set->name; set++) {
+        if (!perf_set_fits(set, core_pmu))
+            continue;
+        for (size_t i = 0; i < perf_set_size(set) && count < MOST_EVENTS; i++) {
+            tally *t = &tallies[count++];
+            const char *why;
+            *t = (tally){.event = &set->events[i], .set = set, .running = 1};
+            if (!perf_set_encode(set, i, core_pmu, &t->attr, &why)) {
+                t->last.cause = PERF_NO_ENCODING;
+                snprintf(t->reason, sizeof t->reason, "libpfm4 cannot encode %s: %s", set->events[i].event, why);
+            }
+        }
+    }
+    return count;
+}
+
+attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, const char *core_pmu, int paranoid,
+                             attn_error *err)
+{
+    tally *tallies = calloc(MOST_EVENTS, sizeof *tallies);
+    if (!tallies)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory for counters");
+    size_t count = list_events(tallies, core_pmu);
+    size_t sets = 0;
+    for (const perf_set *set = perf_sets; set->name; set++)
+        sets += !set->software && perf_set_fits(set, core_pmu);
+
+    int64_t start = clock_ns();
+    run(b); /* warm; OpenMP's threads exist from here on */
+    double run_ns = (double)(clock_ns() - start);
+    pid_t *threads = NULL;
+    pass p = {.calls = calls, .bench = b, .run_ns = run_ns, .deadline = start + (int64_t)(b->seconds * 1e9),
+              .budget_ns = b->seconds * 1e9 / (double)(sets ? sets : 1), .paranoid = paranoid};
+    attn_status status = perf_threads(&threads, &p.thread_count, err);
+    p.threads = threads;
+    if (status == ATTN_OK)
+        status = count_all(&p, tallies, count, err);
+    if (status == ATTN_OK) {
+        size_t accounts = count_accounts(&p, tallies, count);
+        record_tallies(r, tallies, count);
+        record_flops(r, tallies, count);
+        record_status(r, tallies, count, accounts);
+    }
+    free(threads);
+    free(tallies);
+    return status;
+}
+
+static attn_status measure(bench *b, recorder *r, attn_error *err)
+{
+    return counters_measure(b, r, &perf_system, perf_core_pmu(), perf_paranoid(), err);
+}
+
+const metric metric_counters = {
+    .name = "counters",
+    .summary = "hardware and kernel counters: cycles, instructions, cache and branch misses, FLOPs, page faults",
+    .measure = measure,
+};
