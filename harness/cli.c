@@ -256,7 +256,7 @@ static setting *match(args *a, const char *text, size_t *length, const char **va
     *value = two ? (name[*length] == '=' ? name + *length + 1 : NULL) : (name[1] ? name + 1 : NULL);
     for (size_t i = 0; i < a->count; i++) {
         const char *known = a->settings[i].option->name;
-        if (strlen(known) == *length && strncmp(known, name, *length) == 0 && (two == (known[1] != '\0')))
+        if (strlen(known) == *length && strncmp(known, name, *length) == 0 && (two || known[1] == '\0'))
             return &a->settings[i];
     }
     return NULL;

@@ -37,7 +37,7 @@ typedef enum option_kind {
 } option_kind;
 
 typedef struct option {
-    const char *name;  /* without the dashes; a one-letter name is written -n, others --name */
+    const char *name;  /* without the dashes; a one-letter name is written -n or --n, others --name */
     option_kind kind;
     const char *value; /* what help calls the value: "FILE" */
     const char *help;
