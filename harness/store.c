@@ -42,7 +42,7 @@ attn_status store_sql_fail(sqlite3 *db, int rc, const char *doing, const char *p
     case SQLITE_FULL:
         return attn_fail(err, ATTN_EIO, "cannot %s %s: the disk is full", doing, path);
     case SQLITE_CORRUPT:
-        return attn_fail(err, ATTN_EIO, "cannot %s %s: the database is damaged (%s)", doing, path, detail);
+        return attn_fail(err, ATTN_EINVAL, "cannot %s %s: the database is damaged (%s)", doing, path, detail);
     case SQLITE_IOERR:
         return attn_fail(err, ATTN_EIO, "cannot %s %s: %s (%s)", doing, path, detail,
                          db ? strerror(sqlite3_system_errno(db)) : "input/output");
@@ -218,7 +218,8 @@ void store_close(store *s)
 {
     if (!s)
         return;
-    sqlite3_close_v2(s->db);
+    sqlite3_finalize(s->add_sample);
+    sqlite3_close(s->db);
     free(s->path);
     free(s);
 }

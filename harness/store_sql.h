@@ -7,6 +7,7 @@
 struct store {
     sqlite3 *db;
     char *path;
+    sqlite3_stmt *add_sample; /* prepared when first needed */
 };
 
 /* Says in one line why SQLite returned `rc` on the database `path`, and whose fault that is: the caller's
@@ -18,6 +19,45 @@ attn_status store_exec(store *s, const char *sql, attn_error *err);
 
 /* Rolls back if a transaction is open. */
 void store_rollback(store *s);
+
+/* A column and a value for it. */
+typedef struct field {
+    const char *column;
+    enum { FIELD_NULL, FIELD_INT, FIELD_REAL, FIELD_TEXT } kind;
+    int64_t integer;
+    double real;
+    const char *text;
+} field;
+
+static inline field field_int(const char *column, int64_t value)
+{
+    return (field){.column = column, .kind = FIELD_INT, .integer = value};
+}
+static inline field field_text(const char *column, const char *value) /* NULL: null */
+{
+    return (field){.column = column, .kind = value ? FIELD_TEXT : FIELD_NULL, .text = value};
+}
+
+enum { STORE_MOST_FIELDS = 24 };
+
+/* The id of the row of `table` with these values, 0 when there is none. */
+attn_status store_seek(store *s, const char *table, const field *fields, size_t count, int64_t *id,
+                       attn_error *err);
+
+/* The same, after inserting the row if it was missing. */
+attn_status store_intern(store *s, const char *table, const field *fields, size_t count, int64_t *id,
+                         attn_error *err);
+
+/* Inserts a row; *id may be NULL. */
+attn_status store_insert(store *s, const char *table, const field *fields, size_t count, int64_t *id,
+                         attn_error *err);
+
+/* The id of a series, made if missing. EINVAL when it is there with another unit. */
+attn_status store_series(store *s, const char *name, const char *unit, int64_t *id, attn_error *err);
+
+/* Adds sample `rep` of the series `of`; `reason` is NULL where there is a value. */
+attn_status store_sample(store *s, int64_t measurement, int64_t of, int64_t rep, field value, const char *reason,
+                         attn_error *err);
 
 /* Whose file is this, and of which version? *version is 0 for an empty one. EINVAL when it is another
  * application's or newer than `newest`. */
