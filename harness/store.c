@@ -148,7 +148,7 @@ static attn_status connect(store *s, int flags, attn_error *err)
     if (rc == SQLITE_OK)
         rc = supply_functions(s->db);
     if (rc == SQLITE_OK)
-        rc = sqlite3_exec(s->db, "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF", NULL, NULL, NULL);
+        rc = sqlite3_exec(s->db, "PRAGMA foreign_keys = ON", NULL, NULL, NULL);
     return rc == SQLITE_OK ? ATTN_OK : store_sql_fail(s->db, rc, "open", s->path, err);
 }
 

@@ -1,6 +1,7 @@
 /* The store as text, written. */
 #include "harness/store_records.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -97,6 +98,7 @@ void record_union(record_header *out)
             size_t k = 0;
             while (k < out->count && strcmp(out->names[k], record_shapes[t].columns[i].name) != 0)
                 k++;
+            assert(k < RECORDS_MOST_COLUMNS);
             if (k == out->count)
                 out->names[out->count++] = record_shapes[t].columns[i].name;
         }

@@ -16,7 +16,7 @@
 
 #include "harness/store_sql.h"
 
-enum { RECORDS_FORMAT = 1, RECORDS_MOST_COLUMNS = 48 };
+enum { RECORDS_FORMAT = 1, RECORDS_MOST_COLUMNS = 64 };
 
 typedef enum record_type { RECORD_HEAD, RECORD_RUN, RECORD_MEASUREMENT, RECORD_SAMPLE, RECORD_TYPES } record_type;
 

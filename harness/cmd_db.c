@@ -1,0 +1,312 @@
+/* attnlab db: the store from the command line. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli.h"
+#include "harness/emit.h"
+#include "harness/store.h"
+
+static const option options[] = {
+    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL,
+     false},
+    {"o", OPTION_CHOICE, "FORMAT", "sql, check: " EMIT_CHOICES " (table); export: jsonl|csv (jsonl)", NULL, 0, 0,
+     EMIT_CHOICES, false},
+    {0},
+};
+
+typedef struct action {
+    const char *name;
+    size_t operands; /* behind the name */
+    const char *usage;
+    bool prints;     /* takes -o */
+    int (*run)(const args *a, const char *operand);
+} action;
+
+/* ---- path ---- */
+
+static int print_path(const args *a, const char *operand)
+{
+    (void)operand;
+    puts(store_path(cli_text(a, "db")));
+    return EXIT_FINE;
+}
+
+/* ---- sql ---- */
+
+/* A query may read and nothing else; a database opened for reading could still attach or copy to others. */
+static int only_reading(void *context, int code, const char *first, const char *second, const char *database,
+                        const char *trigger)
+{
+    static const char *const pragmas[] = {"table_info", "table_xinfo", "table_list", "index_list", "index_info",
+                                          "foreign_key_list", "function_list", "compile_options"};
+    (void)context, (void)second, (void)database, (void)trigger;
+    switch (code) {
+    case SQLITE_SELECT:
+    case SQLITE_READ:
+    case SQLITE_FUNCTION:
+    case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_PRAGMA:
+        for (size_t i = 0; i < sizeof pragmas / sizeof pragmas[0]; i++)
+            if (strcmp(first, pragmas[i]) == 0)
+                return SQLITE_OK;
+        return second ? SQLITE_DENY : SQLITE_OK;
+    default: return SQLITE_DENY;
+    }
+}
+
+static emit_value value_at(sqlite3_stmt *query, int i)
+{
+    switch (sqlite3_column_type(query, i)) {
+    case SQLITE_INTEGER: return emit_int(sqlite3_column_int64(query, i));
+    case SQLITE_FLOAT: return emit_real(sqlite3_column_double(query, i));
+    case SQLITE_NULL: return emit_null();
+    default: return emit_text((const char *)sqlite3_column_text(query, i));
+    }
+}
+
+static int print_rows(sqlite3 *db, sqlite3_stmt *query, emit_format format)
+{
+    const int count = sqlite3_column_count(query);
+    emit_column *columns = calloc((size_t)count + 1, sizeof *columns);
+    emit_value *values = calloc((size_t)count + 1, sizeof *values);
+    emitter *e = NULL;
+    int code = EXIT_FINE;
+    if (columns && values) {
+        for (int i = 0; i < count; i++)
+            columns[i].name = columns[i].title = sqlite3_column_name(query, i);
+        e = emit_open(stdout, format, columns, (size_t)count);
+    }
+    if (!e) {
+        code = cli_complain(EXIT_MACHINE, "out of memory");
+        goto cleanup;
+    }
+    int rc;
+    while ((rc = sqlite3_step(query)) == SQLITE_ROW) {
+        for (int i = 0; i < count; i++)
+            values[i] = value_at(query, i);
+        emit_row(e, values);
+    }
+    if (rc != SQLITE_DONE)
+        code = cli_complain((rc & 0xff) == SQLITE_BUSY ? EXIT_MACHINE : EXIT_INPUT, "sql: %s", sqlite3_errmsg(db));
+    if (!emit_close(e) && code == EXIT_FINE)
+        code = cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno));
+cleanup:
+    free(columns);
+    free(values);
+    return code;
+}
+
+static int query_sql(const args *a, const char *sql)
+{
+    attn_error err;
+    store *s;
+    attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, &err);
+    if (status)
+        return cli_fail(status, &err);
+    sqlite3 *db = store_handle(s);
+    sqlite3_stmt *query = NULL;
+    const char *rest = "";
+    sqlite3_set_authorizer(db, only_reading, NULL);
+    int rc = sqlite3_prepare_v2(db, sql, -1, &query, &rest);
+    int code;
+    if (rc == SQLITE_AUTH || (rc == SQLITE_OK && query && !sqlite3_stmt_readonly(query)))
+        code = cli_complain(EXIT_INPUT, "sql: only queries are allowed here (%.60s); SELECT reads",
+                            rc == SQLITE_AUTH ? sqlite3_errmsg(db) : "this one writes");
+    else if (rc != SQLITE_OK)
+        code = cli_complain((rc & 0xff) == SQLITE_BUSY ? EXIT_MACHINE : EXIT_INPUT, "sql: %s", sqlite3_errmsg(db));
+    else if (!query || sqlite3_column_count(query) == 0)
+        code = cli_complain(EXIT_INPUT, "sql: nothing to answer in '%.60s'; write a SELECT", sql);
+    else if (rest[strspn(rest, " \t\r\n;")])
+        code = cli_complain(EXIT_INPUT, "sql: one query at a time; '%.60s' is left over", rest);
+    else
+        code = print_rows(db, query, (emit_format)cli_choice(a, "o"));
+    sqlite3_finalize(query);
+    store_close(s);
+    return code;
+}
+
+/* ---- check ---- */
+
+/* The first column of the first row as text; "" when there is none. */
+static const char *ask(sqlite3 *db, const char *sql, char out[256])
+{
+    sqlite3_stmt *query = NULL;
+    out[0] = '\0';
+    if (sqlite3_prepare_v2(db, sql, -1, &query, NULL) != SQLITE_OK)
+        snprintf(out, 256, "%s", sqlite3_errmsg(db));
+    else {
+        int rc = sqlite3_step(query);
+        if (rc == SQLITE_ROW)
+            snprintf(out, 256, "%s", (const char *)sqlite3_column_text(query, 0));
+        else if (rc != SQLITE_DONE)
+            snprintf(out, 256, "%s", sqlite3_errmsg(db));
+    }
+    sqlite3_finalize(query);
+    return out;
+}
+
+static int check(const args *a, const char *operand)
+{
+    static const struct {
+        const char *name, *sql;
+        const char *right; /* the answer expected, NULL: any */
+    } questions[] = {
+        {"application_id", "PRAGMA application_id", NULL},
+        {"version", "PRAGMA user_version", NULL},
+        {"journal", "PRAGMA journal_mode", NULL},
+        {"integrity", "PRAGMA integrity_check(1)", "ok"},
+        {"foreign_keys",
+         "SELECT \"table\" || ' row ' || ifnull(rowid, '?') || ' lacks its ' || parent FROM pragma_foreign_key_check",
+         ""},
+        {"runs", "SELECT count(*) FROM runs", NULL},
+        {"cells", "SELECT count(*) FROM cells", NULL},
+        {"finished", "SELECT count(*) FROM measurements WHERE status = 'finished'", NULL},
+        {"failed", "SELECT count(*) FROM measurements WHERE status = 'failed'", NULL},
+        {"samples", "SELECT count(*) FROM samples", NULL},
+    };
+    static const emit_column columns[] = {{"item", "item", EMIT_PLAIN}, {"value", "value", EMIT_PLAIN}};
+    (void)operand;
+    attn_error err;
+    store *s;
+    attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, &err);
+    if (status)
+        return cli_fail(status, &err);
+    emitter *e = emit_open(stdout, (emit_format)cli_choice(a, "o"), columns, 2);
+    if (!e) {
+        store_close(s);
+        return cli_complain(EXIT_MACHINE, "out of memory");
+    }
+    char answer[256], wrong[300] = "";
+    emit_row(e, (emit_value[]){emit_text("file"), emit_text(store_file(s))});
+    for (size_t i = 0; i < sizeof questions / sizeof questions[0]; i++) {
+        ask(store_handle(s), questions[i].sql, answer);
+        const bool fine = !questions[i].right || strcmp(answer, questions[i].right) == 0;
+        if (!fine && !*wrong)
+            snprintf(wrong, sizeof wrong, "%s: %s", questions[i].name, answer);
+        emit_row(e, (emit_value[]){emit_text(questions[i].name), emit_text(*answer ? answer : "ok")});
+    }
+    bool written = emit_close(e);
+    int code = *wrong     ? cli_complain(EXIT_INPUT, "%s is damaged: %s", store_file(s), wrong)
+               : !written ? cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno))
+                          : EXIT_FINE;
+    store_close(s);
+    return code;
+}
+
+/* ---- export, import ---- */
+
+static int export(const args *a, const char *operand)
+{
+    (void)operand;
+    emit_format format = cli_given(a, "o") ? (emit_format)cli_choice(a, "o") : EMIT_JSONL;
+    if (format != EMIT_JSONL && format != EMIT_CSV)
+        return cli_complain(EXIT_INPUT, "db export writes -o jsonl or -o csv");
+    attn_error err;
+    store *s;
+    attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, &err);
+    if (!status)
+        status = store_export(s, format == EMIT_CSV, stdout, &err);
+    store_close(s);
+    return status ? cli_fail(status, &err) : EXIT_FINE;
+}
+
+static attn_status read_file(const char *path, char **text, size_t *size, attn_error *err)
+{
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return attn_fail(err, ATTN_EINVAL, "cannot read %s: %s", path, strerror(errno));
+    size_t used = 0, capacity = 1 << 16;
+    char *all = malloc(capacity);
+    attn_status status = ATTN_OK;
+    while (all && !feof(file) && !ferror(file)) {
+        if (used == capacity) {
+            char *larger = realloc(all, capacity * 2);
+            if (!larger)
+                break;
+            all = larger;
+            capacity *= 2;
+        }
+        used += fread(all + used, 1, capacity - used, file);
+    }
+    if (ferror(file))
+        status = attn_fail(err, ATTN_EINVAL, "cannot read %s: %s", path, strerror(errno));
+    else if (!all || !feof(file))
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", path);
+    fclose(file);
+    if (status) {
+        free(all);
+        return status;
+    }
+    *text = all;
+    *size = used;
+    return ATTN_OK;
+}
+
+static int import(const args *a, const char *file)
+{
+    attn_error err;
+    store *s = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    store_counts counts = {0};
+    attn_status status = read_file(file, &text, &size, &err);
+    if (!status)
+        status = store_import_check(file, text, size, &err); /* before a database is made for it */
+    if (!status)
+        status = store_open(&s, store_path(cli_text(a, "db")), STORE_WRITE, &err);
+    if (!status)
+        status = store_import(s, file, text, size, &counts, &err);
+    if (!status)
+        fprintf(stderr, "%s: %zu runs, %zu measurements and %zu samples added, %zu measurements known already\n",
+                store_file(s), counts.runs, counts.measurements, counts.samples, counts.known);
+    store_close(s);
+    free(text);
+    return status ? cli_fail(status, &err) : EXIT_FINE;
+}
+
+/* ---- the command ---- */
+
+static const action actions[] = {
+    {"path", 0, "attnlab db path", false, print_path},
+    {"check", 0, "attnlab db check", true, check},
+    {"sql", 1, "attnlab db sql \"SELECT ...\"", true, query_sql},
+    {"export", 0, "attnlab db export -o jsonl|csv > FILE", true, export},
+    {"import", 1, "attnlab db import FILE", false, import},
+};
+
+static int run(const args *a)
+{
+    const char *const *words;
+    size_t count = cli_operands(a, &words);
+    for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
+        const action *x = &actions[i];
+        if (strcmp(words[0], x->name) != 0)
+            continue;
+        if (count - 1 != x->operands)
+            return cli_complain(EXIT_INPUT, "db %s takes %zu argument%s, not %zu; usage: %s", x->name, x->operands,
+                                x->operands == 1 ? "" : "s", count - 1, x->usage);
+        if (cli_given(a, "o") && !x->prints)
+            return cli_complain(EXIT_INPUT, "db %s takes no -o; usage: %s", x->name, x->usage);
+        return x->run(a, x->operands ? words[1] : NULL);
+    }
+    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import", words[0]);
+}
+
+const command cmd_db = {
+    .name = "db",
+    .operands = "path|check|sql|export|import",
+    .min_operands = 1,
+    .max_operands = 2,
+    .summary = "the database of results",
+    .details = "  attnlab db path                 where it is\n"
+               "  attnlab db check                whether it is whole, and what is in it\n"
+               "  attnlab db sql \"SELECT ...\"     one query, reading only\n"
+               "  attnlab db export > FILE        all of it as text, the same bytes for the same content\n"
+               "  attnlab db import FILE          adds what an export holds and the database does not\n"
+               "\n"
+               "Tables and views are described in results/README.md; the views to start from are results (one row for "
+               "each finished measurement) and latest (the newest of each cell on each host).",
+    .options = options,
+    .run = run,
+};
