@@ -5,26 +5,33 @@
 -- content is their key. So databases can be merged in any order, by several people, with one result.
 -- Times are UTC, "2024-05-01T12:00:00.000Z". What was not measured is NULL with a reason, never 0.
 
--- A machine, by what does not wobble: no clock rate of the moment, no load, no name.
+-- A machine, by what does not wobble: no clock rate of the moment, no load, no name. 0: unknown.
 CREATE TABLE hosts (
-    id     INTEGER PRIMARY KEY,
-    model  TEXT NOT NULL,                          -- of the CPU
-    isa    TEXT NOT NULL,                          -- the vector instructions we know how to use
-    caches TEXT NOT NULL,                          -- "L1d 32K, L2 512K, L3 16M"
-    cores  INTEGER NOT NULL CHECK (cores > 0),     -- logical ones, online
-    UNIQUE (model, isa, caches, cores)
+    id          INTEGER PRIMARY KEY,
+    fingerprint TEXT NOT NULL,                     -- hash of all the rest
+    model       TEXT NOT NULL,                     -- of the CPU
+    stepping    TEXT NOT NULL,
+    isa         TEXT NOT NULL,                     -- the instruction set extensions that matter here
+    l1d_bytes   INTEGER NOT NULL,                  -- one instance of each cache
+    l2_bytes    INTEGER NOT NULL,
+    l3_bytes    INTEGER NOT NULL,
+    cpus        INTEGER NOT NULL,                  -- logical
+    cores       INTEGER NOT NULL,                  -- physical
+    memory_gib  INTEGER NOT NULL,
+    UNIQUE (fingerprint, model, stepping, isa, l1d_bytes, l2_bytes, l3_bytes, cpus, cores, memory_gib)
 ) STRICT;
 
 -- A program, by source, compiler and the bytes that came out.
 CREATE TABLE builds (
     id          INTEGER PRIMARY KEY,
     version     TEXT NOT NULL,
-    revision    TEXT NOT NULL,                     -- commit; "unknown" outside a repository
+    revision    TEXT NOT NULL,                     -- commit; '' outside a repository
     dirty       INTEGER NOT NULL CHECK (dirty IN (0, 1)),
     compiler    TEXT NOT NULL,
     flags       TEXT NOT NULL,
+    mode        TEXT NOT NULL,                     -- release, debug, ...
     binary_hash TEXT NOT NULL,
-    UNIQUE (version, revision, dirty, compiler, flags, binary_hash)
+    UNIQUE (version, revision, dirty, compiler, flags, mode, binary_hash)
 ) STRICT;
 
 -- One invocation of `attnlab run`.
@@ -36,7 +43,7 @@ CREATE TABLE runs (
     outcome     TEXT CHECK (outcome IN ('complete', 'incomplete', 'interrupted')),
     host        INTEGER NOT NULL REFERENCES hosts (id),
     build       INTEGER NOT NULL REFERENCES builds (id),
-    environment TEXT NOT NULL,                     -- JSON: kernel, governor, load, variables that matter
+    environment TEXT NOT NULL,                     -- JSON: the state of the machine, which may wobble
     command     TEXT NOT NULL,                     -- the line that repeats it, quoted for a shell
     label       TEXT NOT NULL,                     -- --label, or ''
     CHECK ((finished IS NULL) = (outcome IS NULL))

@@ -11,7 +11,9 @@
 #include <stdio.h>
 
 #include "attn/status.h"
+#include "harness/build_info.h"
 #include "harness/cell.h"
+#include "harness/host.h"
 #include "harness/samples.h"
 
 typedef struct store store;
@@ -44,10 +46,8 @@ void store_now(char out[STORE_TIME_LENGTH + 1]);
 
 /* Who measures, and what for. */
 typedef struct store_run {
-    const char *model, *isa, *caches; /* the host */
-    int cores;
-    const char *version, *revision, *compiler, *flags, *binary_hash; /* the build */
-    bool dirty;
+    const host *host;
+    const build_info *build;
     const char *environment; /* JSON */
     const char *command;     /* the line that repeats the run */
     const char *label;       /* NULL: none */

@@ -69,15 +69,15 @@ static attn_status add_run(importer *in, attn_error *err)
         sqlite3_free(sql);
         return status;
     }
-    int64_t host, build;
-    status = store_intern(in->s, "hosts", fields, fields_of(line, "h", fields), &host, err);
+    int64_t on, by; /* the host, the build */
+    status = store_intern(in->s, "hosts", fields, fields_of(line, "h", fields), &on, err);
     if (!status)
-        status = store_intern(in->s, "builds", fields, fields_of(line, "b", fields), &build, err);
+        status = store_intern(in->s, "builds", fields, fields_of(line, "b", fields), &by, err);
     if (status)
         return status;
     size_t count = fields_of(line, "r", fields);
-    fields[count++] = field_int("host", host);
-    fields[count++] = field_int("build", build);
+    fields[count++] = field_int("host", on);
+    fields[count++] = field_int("build", by);
     in->counts->runs++;
     return store_insert(in->s, "runs", fields, count, NULL, err);
 }

@@ -33,28 +33,35 @@ static attn_status random_id(char out[STORE_ID_LENGTH + 1], attn_error *err)
 
 /* ---- hosts, builds, runs ---- */
 
-enum { HOST_FIELDS = 4, BUILD_FIELDS = 6, CELL_FIELDS = 16 };
+enum { HOST_FIELDS = 10, BUILD_FIELDS = 7, CELL_FIELDS = 16 };
 
-static void host_fields(const store_run *r, field out[HOST_FIELDS])
+static void host_fields(const host *h, field out[HOST_FIELDS])
 {
     const field all[HOST_FIELDS] = {
-        field_text("model", r->model),
-        field_text("isa", r->isa),
-        field_text("caches", r->caches),
-        field_int("cores", r->cores),
+        field_text("fingerprint", h->fingerprint),
+        field_text("model", h->model),
+        field_text("stepping", h->stepping),
+        field_text("isa", h->isa),
+        field_int("l1d_bytes", (int64_t)h->l1d_bytes),
+        field_int("l2_bytes", (int64_t)h->l2_bytes),
+        field_int("l3_bytes", (int64_t)h->l3_bytes),
+        field_int("cpus", (int64_t)h->cpus),
+        field_int("cores", (int64_t)h->cores),
+        field_int("memory_gib", (int64_t)h->memory_gib),
     };
     memcpy(out, all, sizeof all);
 }
 
-static void build_fields(const store_run *r, field out[BUILD_FIELDS])
+static void build_fields(const build_info *b, field out[BUILD_FIELDS])
 {
     const field all[BUILD_FIELDS] = {
-        field_text("version", r->version),
-        field_text("revision", r->revision),
-        field_int("dirty", r->dirty),
-        field_text("compiler", r->compiler),
-        field_text("flags", r->flags),
-        field_text("binary_hash", r->binary_hash),
+        field_text("version", b->version),
+        field_text("revision", b->commit),
+        field_int("dirty", b->dirty),
+        field_text("compiler", b->compiler),
+        field_text("flags", b->flags),
+        field_text("mode", b->mode),
+        field_text("binary_hash", b->binary),
     };
     memcpy(out, all, sizeof all);
 }
@@ -86,15 +93,15 @@ static void cell_fields(const store_cell *c, field out[CELL_FIELDS])
 attn_status store_run_begin(store *s, const store_run *about, run_ticket *out, attn_error *err)
 {
     run_ticket ticket = {.about = about};
-    field host[HOST_FIELDS], build[BUILD_FIELDS];
-    host_fields(about, host);
-    build_fields(about, build);
+    field at_host[HOST_FIELDS], of_build[BUILD_FIELDS];
+    host_fields(about->host, at_host);
+    build_fields(about->build, of_build);
     store_now(ticket.started);
     attn_status status = random_id(ticket.run_id, err);
     if (!status)
-        status = store_seek(s, "hosts", host, HOST_FIELDS, &ticket.host, err);
+        status = store_seek(s, "hosts", at_host, HOST_FIELDS, &ticket.host, err);
     if (!status)
-        status = store_seek(s, "builds", build, BUILD_FIELDS, &ticket.build, err);
+        status = store_seek(s, "builds", of_build, BUILD_FIELDS, &ticket.build, err);
     if (!status)
         *out = ticket;
     return status;
@@ -103,12 +110,12 @@ attn_status store_run_begin(store *s, const store_run *about, run_ticket *out, a
 static attn_status write_run(store *s, run_ticket *ticket, attn_error *err)
 {
     const store_run *about = ticket->about;
-    field host[HOST_FIELDS], build[BUILD_FIELDS];
-    host_fields(about, host);
-    build_fields(about, build);
-    attn_status status = store_intern(s, "hosts", host, HOST_FIELDS, &ticket->host, err);
+    field at_host[HOST_FIELDS], of_build[BUILD_FIELDS];
+    host_fields(about->host, at_host);
+    build_fields(about->build, of_build);
+    attn_status status = store_intern(s, "hosts", at_host, HOST_FIELDS, &ticket->host, err);
     if (!status)
-        status = store_intern(s, "builds", build, BUILD_FIELDS, &ticket->build, err);
+        status = store_intern(s, "builds", of_build, BUILD_FIELDS, &ticket->build, err);
     const field run[] = {
         field_text("run_id", ticket->run_id),
         field_text("started", ticket->started),

@@ -41,8 +41,8 @@ WHERE s.rep = 0;
 CREATE VIEW measured AS
 SELECT
     r.run_id, m.measurement_id, r.label, r.started AS run_started, m.started, m.finished, m.metrics,
-    h.model AS host_model, h.isa AS host_isa, h.caches AS host_caches, h.cores AS host_cores,
-    b.version, b.revision, b.dirty, b.compiler, b.flags, b.binary_hash, r.command,
+    h.fingerprint AS host, h.model AS host_model, h.isa AS host_isa, h.cpus AS host_cpus, h.cores AS host_cores,
+    b.version, b.revision, b.dirty, b.compiler, b.flags, b.mode, b.binary_hash, r.command, r.environment,
     c.pattern, c.spec, c.spec_resolved, c.n, c.heads, c.kv_heads, c.dim, c.batch, c.dtype, c.direction,
     c.kernel, c.isa, c.threads, c.input, c.seed, c.pairs_total,
 
