@@ -10,7 +10,7 @@
 static const option options[] = {
     {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL,
      false},
-    {"o", OPTION_CHOICE, "FORMAT", "sql, check: " EMIT_CHOICES " (table); export: jsonl|csv (jsonl)", NULL, 0, 0,
+    {"o", OPTION_CHOICE, "FORMAT", "sql and check: any (default table); export: jsonl or csv (default jsonl)", NULL, 0, 0,
      EMIT_CHOICES, false},
     {0},
 };
@@ -299,11 +299,11 @@ const command cmd_db = {
     .min_operands = 1,
     .max_operands = 2,
     .summary = "the database of results",
-    .details = "  attnlab db path                 where it is\n"
-               "  attnlab db check                whether it is whole, and what is in it\n"
-               "  attnlab db sql \"SELECT ...\"     one query, reading only\n"
-               "  attnlab db export > FILE        all of it as text, the same bytes for the same content\n"
-               "  attnlab db import FILE          adds what an export holds and the database does not\n"
+    .details = "  attnlab db path               where it is\n"
+               "  attnlab db check              whether it is whole, and what is in it\n"
+               "  attnlab db sql 'SELECT ...'   one query, reading only\n"
+               "  attnlab db export > FILE      all of it as text; equal content, equal bytes\n"
+               "  attnlab db import FILE        adds what an export holds and the database lacks\n"
                "\n"
                "Tables and views are described in results/README.md; the views to start from are results (one row for "
                "each finished measurement) and latest (the newest of each cell on each host).",

@@ -1,11 +1,21 @@
 /* The table of subcommands, in the order of help. */
 #include "harness/cli.h"
 
-extern const command cmd_db;
+extern const command cmd_list;
 extern const command cmd_show;
+extern const command cmd_eval;
+extern const command cmd_run;
+extern const command cmd_cell;
+extern const command cmd_db;
+extern const command cmd_doctor;
 
 const command *const commands[] = {
+    &cmd_list,
     &cmd_show,
+    &cmd_eval,
+    &cmd_run,
+    &cmd_cell,
     &cmd_db,
+    &cmd_doctor,
     NULL,
 };

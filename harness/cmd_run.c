@@ -1,0 +1,251 @@
+/* attnlab run: axes in, rows in the database out. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/cli.h"
+#include "harness/run.h"
+
+static const option options[] = {
+    {"p", OPTION_TEXT, "SPEC", "pattern (default: dense, local, strided and fixed)", NULL, 0, 0, NULL,
+     true},
+    {"n", OPTION_AXIS, "AXIS", "sequence lengths: 4k, or 1k,2k, or 1k:16k*2", "1k:4k*2", 1, ATTN_MAX_N, NULL, false},
+    {"d", OPTION_AXIS, "AXIS", "head dimensions", "64", ATTN_MIN_DIM, ATTN_MAX_DIM, NULL, false},
+    {"batch", OPTION_SIZE, "B", "batch entries", "1", 1, 65536, NULL, false},
+    {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
+    {"kv-heads", OPTION_SIZE, "H", "key and value heads; divides --heads (default: as many)", NULL, 1, 65536, NULL,
+     false},
+    {"dtype", OPTION_CHOICE, "TYPE", "of q, k, v and o", "f32", 0, 0, "f32|bf16|f16", false},
+    {"direction", OPTION_CHOICE, "WAY", "what to compute", "fwd", 0, 0, DIRECTION_CHOICES, false},
+    {"kernel", OPTION_TEXT, "NAME", "kernel, never replaced by another; auto: the planner's choice", "auto", 0, 0, NULL,
+     false},
+    {"threads", OPTION_SIZE, "T", "threads (default: all this process may use)", NULL, 1, 4096, NULL, false},
+    {"input", OPTION_TEXT, "INPUT", "q, k and v: gauss, text:FILE or npy:DIR", "gauss", 0, 0, NULL, false},
+    {"seed", OPTION_SEED, "SEED", "seed of the input", "1", 0, 0, NULL, false},
+    {"metrics", OPTION_TEXT, "LIST", "what to measure: time,flops,memory,accuracy,counters, or all", "all", 0, 0, NULL,
+     false},
+    {"max-time", OPTION_SECONDS, "S", "seconds for the timed pass of one cell; other passes take about as much", "1", 0,
+     0, NULL, false},
+    {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all", NULL, 0,
+     0, NULL, false},
+    {"label", OPTION_TEXT, "TEXT", "kept with the run", NULL, 0, 0, NULL, false},
+    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL, false},
+    {"o", OPTION_CHOICE, "FORMAT", "how rows are printed", "table", 0, 0, EMIT_CHOICES, false},
+    {0},
+};
+
+/* What is going on while the cells are measured. */
+typedef struct session {
+    const run_request *request;
+    metric_set together, alone; /* those that share a process, and the others */
+    store *s;
+    run_ticket ticket;
+    row_printer *rows;
+    progress bar;
+    bool resume;
+    size_t failures;
+    attn_status failure; /* of the first cell that failed */
+} session;
+
+/* ---- from arguments to a request ---- */
+
+static attn_status make_request(run_request *out, const args *a, attn_error *err)
+{
+    static const char *const families[] = {"dense", "local", "strided", "fixed"};
+    run_request r = {
+        .batch = cli_size(a, "batch"),
+        .heads = cli_size(a, "heads"),
+        .dtype = (attn_dtype)cli_choice(a, "dtype"),
+        .direction = (direction)cli_choice(a, "direction"),
+        .kernel = cli_text(a, "kernel"),
+        .threads = (int)cli_size(a, "threads"),
+        .input = cli_text(a, "input"),
+        .seed = cli_seed(a, "seed"),
+        .seconds = cli_seconds(a, "max-time"),
+        .label = cli_text(a, "label"),
+    };
+    r.spec_count = cli_texts(a, "p", &r.specs);
+    if (!r.spec_count) {
+        r.specs = families;
+        r.spec_count = sizeof families / sizeof families[0];
+    }
+    r.n_count = cli_axis(a, "n", &r.ns);
+    r.dim_count = cli_axis(a, "d", &r.dims);
+    r.kv_heads = cli_given(a, "kv-heads") ? cli_size(a, "kv-heads") : r.heads;
+    r.plugin_count = cli_texts(a, "plugin", &r.plugins);
+    if (r.direction != FORWARD)
+        return attn_fail(err, ATTN_EINVAL, "--direction %s: no kernel computes it yet; only fwd can be measured",
+                         r.direction == BACKWARD ? "bwd" : "decode");
+    attn_status status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), err);
+    if (!status)
+        *out = r;
+    return status;
+}
+
+/* ---- one cell ---- */
+
+/* The metrics that share a process, then a process for each of the others. */
+static attn_status measure(const session *x, const sweep_cell *c, samples *out, attn_error *err)
+{
+    attn_status status = ATTN_OK;
+    if (x->together.count)
+        status = run_process(x->request, c, &x->together, out, &x->bar, err);
+    for (size_t i = 0; i < x->alone.count && !status; i++) {
+        const metric_set one = metric_set_one(x->alone.at[i]);
+        status = run_process(x->request, c, &one, out, &x->bar, err);
+    }
+    return status;
+}
+
+static void report_failure(session *x, const sweep_cell *c, attn_status status, const attn_error *why)
+{
+    char name[256];
+    sweep_cell_name(c, name, sizeof name);
+    progress_clear(&x->bar);
+    cli_complain(EXIT_MACHINE, "%s failed: %s", name, why->message);
+    if (!x->failures++)
+        x->failure = status;
+}
+
+/* Errors of the cell are reported, stored and passed over; the status is that of the store. */
+static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
+{
+    char id[STORE_ID_LENGTH + 1] = "", started[STORE_TIME_LENGTH + 1], finished[STORE_TIME_LENGTH + 1];
+    attn_status status = ATTN_OK;
+    if (x->resume)
+        status = store_find(x->s, &x->ticket, &c->about, x->request->metrics.names, id, err);
+    if (status || *id)
+        return status ? status : row_print(x->rows, id, err);
+
+    char name[256];
+    samples list = {0};
+    attn_error why;
+    sweep_cell_name(c, name, sizeof name);
+    progress_show(&x->bar, name, "");
+    store_now(started);
+    const attn_status failed = measure(x, c, &list, &why);
+    store_now(finished);
+    progress_clear(&x->bar);
+    if (!run_signals_look() || !failed) {
+        const store_measurement m = {
+            .cell = &c->about,
+            .started = started,
+            .finished = finished,
+            .metrics = x->request->metrics.names,
+            .failure = failed ? why.message : NULL,
+            .samples = &list,
+        };
+        status = store_put(x->s, &x->ticket, &m, id, err);
+        if (failed)
+            report_failure(x, c, failed, &why);
+        else if (!status)
+            status = row_print(x->rows, id, err);
+    }
+    samples_free(&list);
+    return status;
+}
+
+/* ---- all of them ---- */
+
+static int measure_all(session *x, const sweep *cells)
+{
+    attn_error err;
+    attn_status status = ATTN_OK;
+    run_signals_catch();
+    for (; x->bar.done < cells->count && !status && !run_signals_look(); x->bar.done++)
+        status = do_cell(x, &cells->cells[x->bar.done], &err);
+    const bool interrupted = run_signals_look();
+    const char *outcome = interrupted ? "interrupted" : x->failures || status ? "incomplete" : "complete";
+    attn_error ending;
+    const attn_status ended = store_run_end(x->s, &x->ticket, outcome, &ending);
+    const bool printed = row_printer_close(x->rows);
+    x->rows = NULL;
+    if (status)
+        return cli_fail(status, &err);
+    if (ended)
+        return cli_fail(ended, &ending);
+    if (interrupted)
+        return cli_complain(EXIT_INTERRUPTED, "interrupted; finished cells are in %s, and the same command with --resume "
+                                              "measures the rest", store_file(x->s));
+    if (x->failures)
+        return cli_complain(x->failure == ATTN_EINTERNAL ? EXIT_INTERNAL : EXIT_MACHINE,
+                            "%zu of %zu cells failed; the others are in %s", x->failures, cells->count,
+                            store_file(x->s));
+    return printed ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");
+}
+
+static char *environment_text(void)
+{
+    environment now;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    environment_read(&now, "");
+    environment_json(out, &now);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+static int run(const args *a)
+{
+    attn_error err;
+    run_request request;
+    sweep cells = {0};
+    host here;
+    session x = {.request = &request, .resume = cli_flag(a, "resume")};
+    char *command_line = NULL, *environment_json_text = NULL;
+    int code;
+    attn_status status = make_request(&request, a, &err);
+    if (!status)
+        status = sweep_create(&cells, &request, &err);
+    if (!status)
+        status = store_open(&x.s, store_path(cli_text(a, "db")), STORE_WRITE, &err);
+    if (status) {
+        code = cli_fail(status, &err);
+        goto cleanup;
+    }
+    x.together = metric_set_split(&request.metrics, false);
+    x.alone = metric_set_split(&request.metrics, true);
+    x.bar = progress_start(stderr, cells.count);
+    host_read(&here, "");
+    command_line = run_command_line(&request, cells.cells[0].key.threads);
+    environment_json_text = environment_text();
+    const store_run about = {.host = &here, .build = build_info_get(), .environment = environment_json_text,
+                             .command = command_line, .label = request.label};
+    status = command_line && environment_json_text ? store_run_begin(x.s, &about, &x.ticket, &err)
+                                                   : attn_fail(&err, ATTN_ENOMEM, "out of memory");
+    if (!status)
+        status = row_printer_open(&x.rows, x.s, stdout, (emit_format)cli_choice(a, "o"), &err);
+    code = status ? cli_fail(status, &err) : measure_all(&x, &cells);
+cleanup:
+    store_close(x.s);
+    sweep_destroy(&cells);
+    free(environment_json_text);
+    free(command_line);
+    return code;
+}
+
+const command cmd_run = {
+    .name = "run",
+    .operands = "",
+    .summary = "measure: axes in, rows in the database out",
+    .details =
+        "Measures every pattern at every length and dimension, each in a process of its own, and keeps every sample in "
+        "the database. All cells are checked before the first is measured; when one is wrong nothing is written.\n"
+        "\n"
+        "  attnlab run -p dense -p 'strided:l=sqrt(n)' -n 1k:16k*2\n"
+        "  attnlab run -p local:k=128 -n 64k --metrics time,memory -o jsonl\n"
+        "\n"
+        "Ctrl-C keeps what is finished (exit 130). --resume continues: a cell counts as measured when the database has "
+        "it finished by this very program file on this machine with at least the metrics asked for, whatever --max-time "
+        "was. A cell that crashes or runs out of memory is reported, stored as failed and passed over; the exit code is "
+        "then 70 or 74.\n"
+        "\n"
+        "gauss is white noise: good for time, meaningless for how much attention a pattern keeps.",
+    .options = options,
+    .run = run,
+};

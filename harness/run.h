@@ -1,0 +1,112 @@
+/* attnlab run, in pieces: what was asked for, the cells it means, a child process that measures one of them,
+ * and the rows that come out. */
+#ifndef HARNESS_RUN_H
+#define HARNESS_RUN_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "harness/emit.h"
+#include "harness/metric.h"
+#include "harness/progress.h"
+#include "harness/store.h"
+
+enum { RUN_MOST_METRICS = 16, RUN_METRICS_LENGTH = 256 };
+
+/* ---- metrics by name (harness/run_metrics.c) ---- */
+
+/* Some of the metrics, in the order of the registry. */
+typedef struct metric_set {
+    const metric *at[RUN_MOST_METRICS];
+    size_t count;
+    char names[RUN_METRICS_LENGTH]; /* "time,flops" */
+} metric_set;
+
+/* `text` is "all" or a list of names. EINVAL: an unknown name, or one given that cannot work here; "all" are
+ * those that can. */
+attn_status metric_set_parse(metric_set *out, const char *text, attn_error *err);
+
+/* The members with the given `alone`. */
+metric_set metric_set_split(const metric_set *all, bool alone);
+metric_set metric_set_one(const metric *m);
+
+/* ---- the sweep (harness/run_sweep.c) ---- */
+
+/* The command line, parsed. Everything it points to belongs to the caller. */
+typedef struct run_request {
+    const char *const *specs;
+    const size_t *ns, *dims;
+    size_t spec_count, n_count, dim_count;
+    size_t batch, heads, kv_heads;
+    attn_dtype dtype;
+    direction direction;
+    const char *kernel; /* "auto" or a name */
+    int threads;        /* 0: all */
+    const char *input;
+    uint64_t seed;
+    double seconds;     /* for one pass of one cell */
+    metric_set metrics;
+    const char *const *plugins;
+    size_t plugin_count;
+    const char *label;  /* or NULL */
+} run_request;
+
+/* A cell checked and planned. */
+typedef struct sweep_cell {
+    cell key;
+    store_cell about;
+    char *spec, *spec_resolved, *kernel, *isa; /* what the two above point to */
+} sweep_cell;
+
+typedef struct sweep {
+    sweep_cell *cells;
+    size_t count;
+} sweep;
+
+/* All cells: for each spec, each n, each dim, those met before left out. Every one is checked as far as it can
+ * be without measuring: the spec at its n, the input, sizes, the kernel, the memory needed. */
+attn_status sweep_create(sweep *out, const run_request *request, attn_error *err);
+void sweep_destroy(sweep *s);
+
+/* "strided:l=sqrt(n) n=4096 d=64", for messages. */
+void sweep_cell_name(const sweep_cell *c, char *out, size_t size);
+
+/* The line that repeats the run, quoted for a shell, with everything that was left to defaults; free() it. */
+char *run_command_line(const run_request *request, int threads);
+
+/* ---- measuring (harness/run_process.c, harness/cmd_cell.c, harness/run_wire.c) ---- */
+
+/* From the first on, SIGINT, SIGTERM and SIGHUP end nothing by themselves; the second tells whether one has
+ * come. Those that were ignored stay so. */
+void run_signals_catch(void);
+bool run_signals_look(void);
+
+/* Measures `metrics` of a cell in a fresh process, adding to `out`. A process that dies is an error that says
+ * how: ATTN_ENOMEM where the kernel killed it, else ATTN_EINTERNAL. A signal kills the
+ * process; run_signals_look() then says so. */
+attn_status run_process(const run_request *request, const sweep_cell *c, const metric_set *metrics, samples *out,
+                        const progress *p, attn_error *err);
+
+/* One line from the child to its parent. */
+typedef struct wire_line {
+    enum { WIRE_SAMPLE, WIRE_METRIC, WIRE_ERROR, WIRE_DONE } kind;
+    record sample;
+    const char *text; /* METRIC: the one that begins; ERROR: the message */
+    attn_status status;
+} wire_line;
+
+void wire_send_sample(FILE *out, const char *series, const char *unit, const sample *s);
+void wire_send(FILE *out, const wire_line *line); /* the other kinds */
+
+/* Cuts up `text`, one line without its end; the result points into it. False when it is not one of ours. */
+bool wire_read(char *text, wire_line *out);
+
+/* ---- rows (harness/run_rows.c) ---- */
+
+typedef struct row_printer row_printer;
+
+attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_format format, attn_error *err);
+attn_status row_print(row_printer *p, const char *measurement_id, attn_error *err);
+bool row_printer_close(row_printer *p); /* false when the stream failed */
+
+#endif

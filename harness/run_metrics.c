@@ -1,0 +1,81 @@
+/* Metrics by name. */
+#include "harness/run.h"
+
+#include <string.h>
+
+#include "base/suggest.h"
+
+static void append(metric_set *set, const metric *m)
+{
+    if (set->count == RUN_MOST_METRICS || strlen(set->names) + strlen(m->name) + 2 > sizeof set->names)
+        return;
+    if (set->count)
+        strcat(set->names, ",");
+    strcat(set->names, m->name);
+    set->at[set->count++] = m;
+}
+
+static attn_status unknown(const char *name, attn_error *err)
+{
+    suggestion near = {.word = name};
+    for (size_t i = 0; metrics[i]; i++)
+        suggest_offer(&near, metrics[i]->name);
+    if (near.best)
+        return attn_fail(err, ATTN_EINVAL, "--metrics: unknown metric '%.60s'; did you mean '%s'?", name, near.best);
+    return attn_fail(err, ATTN_EINVAL, "--metrics: unknown metric '%.60s'; 'attnlab list' names them", name);
+}
+
+/* Marks the metrics that the list names. */
+static attn_status mark(bool *wanted, const char *text, attn_error *err)
+{
+    for (const char *word = text;; word++) {
+        char name[64];
+        const size_t length = strcspn(word, ",");
+        if (length == 0 || length >= sizeof name)
+            return attn_fail(err, ATTN_EINVAL, "--metrics '%.60s': not a list of metrics; write time,flops or all", text);
+        memcpy(name, word, length);
+        name[length] = '\0';
+        size_t i = 0;
+        while (metrics[i] && strcmp(metrics[i]->name, name) != 0)
+            i++;
+        if (!metrics[i])
+            return unknown(name, err);
+        const char *why = metrics[i]->unavailable ? metrics[i]->unavailable() : NULL;
+        if (why)
+            return attn_fail(err, ATTN_EINVAL, "--metrics: %s cannot be measured here: %s", name, why);
+        wanted[i] = true;
+        word += length;
+        if (!*word)
+            return ATTN_OK;
+    }
+}
+
+attn_status metric_set_parse(metric_set *out, const char *text, attn_error *err)
+{
+    bool wanted[RUN_MOST_METRICS] = {false};
+    const bool all = strcmp(text, "all") == 0;
+    attn_status status = all ? ATTN_OK : mark(wanted, text, err);
+    if (status)
+        return status;
+    *out = (metric_set){0};
+    for (size_t i = 0; metrics[i]; i++)
+        if (wanted[i] || (all && !(metrics[i]->unavailable && metrics[i]->unavailable())))
+            append(out, metrics[i]);
+    return ATTN_OK;
+}
+
+metric_set metric_set_split(const metric_set *all, bool alone)
+{
+    metric_set part = {0};
+    for (size_t i = 0; i < all->count; i++)
+        if (all->at[i]->alone == alone)
+            append(&part, all->at[i]);
+    return part;
+}
+
+metric_set metric_set_one(const metric *m)
+{
+    metric_set one = {0};
+    append(&one, m);
+    return one;
+}
