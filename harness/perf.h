@@ -80,6 +80,9 @@ bool perf_encode(const char *event, bool kernel, struct perf_event_attr *out, co
  * hold here too where libpfm4 is older than the CPU; NULL: none. */
 const char *perf_core_pmu(void);
 
+/* The second part of that: what the CPU described in root/proc/cpuinfo is a relative of; NULL: none known. */
+const char *perf_relative_pmu(const char *root);
+
 /* ---- causes in words, perf_reason.c ---- */
 
 enum { PERF_REASON_LENGTH = 200, PERF_PARANOID_UNKNOWN = -99 };

@@ -7,9 +7,10 @@
 
 #include <perfmon/pfmlib_perf_event.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "harness/host_files.h"
 
 static const char *failed; /* why libpfm4 did not start, or NULL */
 
@@ -60,33 +61,13 @@ static const struct relative {
     {"AuthenticAMD", 26, -1, "amd64_fam19h_zen4"}, /* Zen 5 */
 };
 
-/* A number from the first line of /proc/cpuinfo that starts with `key`, or the text after its colon. */
-static bool cpuinfo(const char *key, char *text, size_t size)
+const char *perf_relative_pmu(const char *root)
 {
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    char line[256];
-    bool found = false;
-    while (file && !found && fgets(line, sizeof line, file)) {
-        size_t n = strlen(key);
-        const char *colon = strchr(line, ':');
-        if (!colon || strncmp(line, key, n) != 0 || (line[n] != '\t' && line[n] != ' '))
-            continue;
-        if (n == strlen("model") && strncmp(line, "model name", 10) == 0)
-            continue;
-        snprintf(text, size, "%s", colon + 1 + strspn(colon + 1, " "));
-        text[strcspn(text, "\n")] = '\0';
-        found = true;
-    }
-    if (file)
-        fclose(file);
-    return found;
-}
-
-static const char *relative_pmu(void)
-{
+    static const char info[] = "/proc/cpuinfo";
     char vendor[64], family[32], model[32];
-    if (!cpuinfo("vendor_id", vendor, sizeof vendor) || !cpuinfo("cpu family", family, sizeof family) ||
-        !cpuinfo("model", model, sizeof model))
+    if (!host_field(vendor, sizeof vendor, root, info, "vendor_id") ||
+        !host_field(family, sizeof family, root, info, "cpu family") ||
+        !host_field(model, sizeof model, root, info, "model"))
         return NULL;
     for (size_t i = 0; i < sizeof relatives / sizeof *relatives; i++) {
         const struct relative *r = &relatives[i];
@@ -107,5 +88,5 @@ const char *perf_core_pmu(void)
         if (pfm_get_pmu_info(pmu, &info) == PFM_SUCCESS && info.is_present && info.type == PFM_PMU_TYPE_CORE)
             return info.name;
     }
-    return relative_pmu();
+    return perf_relative_pmu("");
 }

@@ -2,18 +2,16 @@
 #include "harness/perf.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "harness/host_files.h"
 
 int perf_paranoid(void)
 {
-    FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "r");
-    int level = PERF_PARANOID_UNKNOWN;
-    if (file) {
-        if (fscanf(file, "%d", &level) != 1)
-            level = PERF_PARANOID_UNKNOWN;
-        fclose(file);
-    }
-    return level;
+    char level[32];
+    return host_line(level, sizeof level, "", "/proc/sys/kernel/perf_event_paranoid") && *level
+               ? atoi(level) : PERF_PARANOID_UNKNOWN;
 }
 
 /* perf_event_paranoid of 2 allows own user-mode events, 1 the kernel's part too; some distributions add

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "harness/perf_events.h"
+#include "support/program.h"
 
 /* PERF_TYPE_RAW with event and umask as the vendors' manuals print them: umask << 8 | event. */
 Test(perf_encode, raw_codes)
@@ -80,6 +81,28 @@ Test(perf_encode, a_set_fits_whole_names_only)
     cr_assert(perf_set_fits(&set, "skl") && perf_set_fits(&set, "bdw_ep"), "named PMUs do not fit");
     cr_assert(!perf_set_fits(&set, "bdw") && !perf_set_fits(&set, "ep") && !perf_set_fits(&set, "") &&
               !perf_set_fits(&set, NULL), "others fit");
+}
+
+/* CPUs younger than libpfm4 are counted with the events of an older relative, which must encode. */
+Test(perf_encode, young_cpus_have_relatives)
+{
+    static const struct { const char *vendor; int family, model; const char *pmu; } table[] = {
+        {"GenuineIntel", 6, 0xcf, "spr"}, {"GenuineIntel", 6, 0xad, "spr"}, {"AuthenticAMD", 26, 2, "amd64_fam19h_zen4"},
+        {"AuthenticAMD", 26, 68, "amd64_fam19h_zen4"}, {"GenuineIntel", 6, 1, NULL}, {"GenuineIntel", 26, 2, NULL},
+    };
+    for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
+        char text[200];
+        int n = snprintf(text, sizeof text, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %d\nmodel\t\t: %d\n"
+                         "model name\t: 7\n", table[t].vendor, table[t].family, table[t].model);
+        outcome o = shell("mkdir -p '%s'", scratch_path("proc"));
+        cr_assert(o.exit_code == 0, "mkdir");
+        outcome_free(&o);
+        write_whole_file(scratch_path("proc/cpuinfo"), text, (size_t)n);
+        const char *pmu = perf_relative_pmu(scratch_folder());
+        cr_assert(table[t].pmu ? pmu && strcmp(pmu, table[t].pmu) == 0 : !pmu, "%s %d/%d: %s", table[t].vendor,
+                  table[t].family, table[t].model, pmu ? pmu : "none");
+    }
+    cr_assert(!perf_relative_pmu("/nowhere"), "a relative of nothing");
 }
 
 static atomic_bool ready, go, done;
