@@ -7,7 +7,7 @@
 
 #include "attn/version.h"
 #include "base/hash.h"
-#include "commit.h"
+#include "harness/commit.h" /* generated */
 
 static char binary[17];
 static build_info info;

@@ -13,18 +13,21 @@ all: build/attnlab $(B)/libattn.a $(B)/libattn.so ## the optimised program build
 
 $(B)/%.o: %.c $(STAMP)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call isa_flags,$<) -MMD -MP -c $< -o $@
+	$(call say,CC,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(call isa_flags,$<) -MMD -MP -c $< -o $@
 
 $(B)/libattn.a: $(LIB_OBJECTS)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
 $(B)/libattn.so: $(LIB_OBJECTS)
-	$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libattn.so.$(SOVERSION) $^ $(LIB_LIBS) -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,libattn.so.$(SOVERSION) $^ $(LIB_LIBS) -o $@
 
 # All of the library's objects are linked, so that plugins find every attn_ function in the program.
 $(B)/attnlab: $(PROGRAM_OBJECTS) $(LIB_OBJECTS)
-	$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -o $@
 
 build/attnlab: $(B)/attnlab
 	@ln -f $< $@
@@ -38,9 +41,9 @@ define COMMIT_TEXT :=
 #define BUILD_COMMIT "$(COMMIT)"
 #define BUILD_DIRTY $(if $(DIRTY),1,0)
 endef
-COMMIT_FILE := $(B)/commit.h
+COMMIT_FILE := $(B)/harness/commit.h
 ifneq ($(COMMIT_TEXT),$(file <$(COMMIT_FILE)))
-$(shell mkdir -p $(B))
+$(shell mkdir -p $(B)/harness)
 $(file >$(COMMIT_FILE),$(COMMIT_TEXT))
 endif
 $(B)/harness/build_info.o: $(COMMIT_FILE)

@@ -8,6 +8,10 @@ WERROR ?=
 DEPS ?= auto
 PREFIX ?= /usr/local
 
+# Commands are shown in short; V=1 shows them whole.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,echo "  $1	$(patsubst $(B)/%,%,$2)")
+
 B := build/$(notdir $(firstword $(CC)))-$(MODE)
 MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 

@@ -13,21 +13,24 @@ test: ## install packages if missing, build, run all tests
 	@$(MAKE) --no-print-directory check
 
 check: $(B)/attn-tests $(B)/attnlab $(TEST_PLUGINS) $(EXAMPLE_PLUGINS) ## run all tests; installs nothing
-	ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
+	$(Q)ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
 
 $(B)/tests/%.o: CPPFLAGS_ALL += -Itests
 $(B)/tests/%.o: WARNINGS := $(filter-out -Wpedantic -Wnull-dereference -Wmissing-prototypes -Wunused-macros,$(WARNINGS))
 
 $(B)/attn-tests: $(TEST_OBJECTS) $(filter-out $(B)/harness/main.o,$(PROGRAM_OBJECTS)) $(LIB_OBJECTS)
-	$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -lcriterion -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $^ $(PROGRAM_LIBS) -lcriterion -o $@
 
 $(B)/tests/plugins/%.so $(B)/examples/plugin/%.so: $(STAMP)
 $(B)/tests/plugins/%.so: tests/plugins/%.c $(wildcard tests/plugins/*.h) $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
 $(B)/examples/plugin/%.so: examples/plugin/%.c $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(FLAGS) -Wall -Wextra -shared $< -o $@
 
 -include $(patsubst %.o,%.d,$(TEST_OBJECTS))
 
