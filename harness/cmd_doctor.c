@@ -1,4 +1,5 @@
 /* attnlab doctor: what this machine can measure, what is noisy, and what to do about it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text_width.h"
@@ -77,6 +78,7 @@ static int run(const args *a)
     doctor_kernels(&d);
     doctor_clock(&d, clock_measure());
     doctor_counters(&d, &perf_system, perf_core_pmu(), perf_paranoid());
+    doctor_tools(&d, getenv("PATH"));
     doctor_noise(&d, &h, &e, gaps);
     int code = EXIT_FINE;
     emit_format format = (emit_format)cli_choice(a, "o");

@@ -10,6 +10,7 @@
 #include "attn/plan.h"
 #include "harness/build_info.h"
 #include "harness/emit.h"
+#include "harness/host_files.h"
 #include "harness/perf_events.h"
 
 ATTN_PRINTF(6, 7)
@@ -169,6 +170,22 @@ void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core
         }
     if (!flops)
         add(d, "counters", "flops", DOCTOR_MISSING, NULL, "no counter of floating-point operations known for this CPU");
+}
+
+/* ---- programs of others ---- */
+
+void doctor_tools(doctor_report *d, const char *path)
+{
+    static const struct { const char *name, *purpose, *advice; } tools[] = {
+        {"gnuplot", "draws the plots", "apt-get install gnuplot-nox"},
+        {"valgrind", "counts instructions where there is no PMU", "apt-get install valgrind"},
+        {"git", "tells the build its commit", "apt-get install git"},
+    };
+    for (size_t t = 0; t < sizeof tools / sizeof *tools; t++) {
+        bool found = host_has_program(path, tools[t].name);
+        add(d, "tools", tools[t].name, found ? DOCTOR_OK : DOCTOR_MISSING, found ? NULL : tools[t].advice, "%s%s",
+            found ? "" : "not installed; ", tools[t].purpose);
+    }
 }
 
 /* ---- noise ---- */

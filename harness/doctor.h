@@ -20,7 +20,7 @@ typedef enum doctor_status {
 enum { DOCTOR_VALUE_LENGTH = 240 };
 
 typedef struct doctor_row {
-    const char *topic; /* "build", "machine", "kernels", "clock", "counters", "noise" */
+    const char *topic; /* "build", "machine", "kernels", "clock", "counters", "tools", "noise" */
     char name[48];
     char value[DOCTOR_VALUE_LENGTH];
     doctor_status status;
@@ -35,12 +35,13 @@ typedef struct doctor_report {
 
 void doctor_free(doctor_report *d);
 
-/* The topics, in order. All but doctor_counters() judge what they are given and look at nothing else. */
+/* The topics, in order. doctor_noise() and doctor_clock() judge what they are given and look at nothing. */
 void doctor_build(doctor_report *d);
 void doctor_machine(doctor_report *d, const host *h);
 void doctor_kernels(doctor_report *d);
 void doctor_clock(doctor_report *d, clock_quality quality);
 void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core_pmu, int paranoid);
+void doctor_tools(doctor_report *d, const char *path); /* $PATH */
 void doctor_noise(doctor_report *d, const host *h, const environment *e, clock_gaps gaps);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 ATTN_PRINTF(2, 0) static FILE *open_file(const char *root, const char *format, va_list arguments)
 {
@@ -65,6 +66,19 @@ bool host_field(char *out, size_t size, const char *root, const char *path, cons
     if (file)
         fclose(file);
     return found;
+}
+
+bool host_has_program(const char *path, const char *name)
+{
+    for (const char *folder = path; folder; folder = *folder ? folder + 1 : NULL) {
+        int length = (int)strcspn(folder, ":");
+        char file[512];
+        int n = snprintf(file, sizeof file, "%.*s/%s", length, folder, name);
+        if (length > 0 && n > 0 && (size_t)n < sizeof file && access(file, X_OK) == 0)
+            return true;
+        folder += length;
+    }
+    return false;
 }
 
 size_t host_list_count(const char *list)

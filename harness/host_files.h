@@ -18,6 +18,9 @@ bool host_line(char *out, size_t size, const char *root, const char *format, ...
 /* What follows "key", spaces and ':' or '=' on the first line that begins so; false and "" if none does. */
 bool host_field(char *out, size_t size, const char *root, const char *path, const char *key);
 
+/* Whether a folder of `path` (as in $PATH; NULL: none) holds a program of that name. */
+bool host_has_program(const char *path, const char *name);
+
 /* CPUs in a kernel list such as "0-3,8,10-11"; 0 if malformed. */
 size_t host_list_count(const char *list);
 

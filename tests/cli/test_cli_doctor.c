@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "harness/doctor.h"
@@ -10,7 +11,7 @@
 
 Test(cli_doctor, looks_at_every_topic)
 {
-    static const char *const topics[] = {"build", "machine", "kernels", "clock", "counters", "noise"};
+    static const char *const topics[] = {"build", "machine", "kernels", "clock", "counters", "tools", "noise"};
     outcome o = attnlab("doctor -o jsonl");
     cr_assert(o.exit_code == 0 && *o.err == '\0', "exit %d, stderr '%s'", o.exit_code, o.err);
     for (size_t t = 0; t < sizeof topics / sizeof *topics; t++) {
@@ -166,5 +167,23 @@ Test(doctor, counters_with_their_causes)
     doctor_free(&d);
     doctor_counters(&d, &calls, NULL, PERF_PARANOID_UNKNOWN);
     cr_assert(find(&d, "core PMU")->status == DOCTOR_MISSING && find(&d, "flops")->status == DOCTOR_MISSING, "no PMU");
+    doctor_free(&d);
+}
+
+Test(doctor, tools_that_are_missing)
+{
+    char path[600];
+    snprintf(path, sizeof path, "::/nowhere:%s", scratch_folder());
+    outcome o = shell("touch '%s' && chmod +x '%s'", scratch_path("gnuplot"), scratch_path("gnuplot"));
+    cr_assert(o.exit_code == 0, "chmod");
+    outcome_free(&o);
+    doctor_report d = {0};
+    doctor_tools(&d, path);
+    cr_assert(find(&d, "gnuplot")->status == DOCTOR_OK, "gnuplot: %s", find(&d, "gnuplot")->value);
+    cr_assert(find(&d, "valgrind")->status == DOCTOR_MISSING && find(&d, "valgrind")->advice, "valgrind: %s",
+              find(&d, "valgrind")->value);
+    doctor_free(&d);
+    doctor_tools(&d, NULL);
+    cr_assert(find(&d, "gnuplot")->status == DOCTOR_MISSING, "gnuplot without PATH");
     doctor_free(&d);
 }
