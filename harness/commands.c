@@ -4,6 +4,7 @@
 extern const command cmd_list;
 extern const command cmd_show;
 extern const command cmd_eval;
+extern const command cmd_check;
 extern const command cmd_run;
 extern const command cmd_cell;
 extern const command cmd_db;
@@ -13,6 +14,7 @@ const command *const commands[] = {
     &cmd_list,
     &cmd_show,
     &cmd_eval,
+    &cmd_check,
     &cmd_run,
     &cmd_cell,
     &cmd_db,
