@@ -49,7 +49,7 @@ static void print(const printer *p, const emit_value *setting, const char *metri
 {
     emit_value row[COLUMNS];
     memcpy(row, setting, sizeof row);
-    double least = INFINITY, most = 0;
+    double least = HUGE_VAL, most = 0;
     for (size_t i = 0; i < count; i++)
         if (isfinite(y[i]) && y[i] > 0) {
             least = fmin(least, n[i]);
@@ -71,10 +71,10 @@ static void print(const printer *p, const emit_value *setting, const char *metri
 static bool explain_points(const fit_line *line, char *note, size_t size)
 {
     if (isnan(line->slope))
-        snprintf(note, size, "%zu %s: a slope needs two sizes, an interval three", line->points,
+        snprintf(note, size, "only %zu %s: a slope needs two sizes, an interval three", line->points,
                  line->points == 1 ? "point" : "points");
     else if (isnan(line->lo))
-        snprintf(note, size, "%zu points: an interval needs three sizes", line->points);
+        snprintf(note, size, "only %zu points: an interval needs three sizes", line->points);
     return isnan(line->lo);
 }
 
@@ -84,22 +84,22 @@ static attn_status print_flops(const printer *p, const emit_value *setting, cons
                                const fit_line *line, const double *n, const double *flops, const double *keys,
                                size_t count, attn_error *err)
 {
-    char note[512];
+    char note[1024];
     fit_growth growth = {.name = ""};
     attn_error reason;
     attn_status status = fit_class(&growth, spec, heads, &reason);
     if (status == ATTN_ENOMEM)
         return attn_fail(err, status, "%s", reason.message);
     if (!explain_points(line, note, sizeof note))
-        snprintf(note, sizeof note, "n*k with k from %.1f to %.1f keys", keys[0], keys[count - 1]);
+        snprintf(note, sizeof note, "from %.1f to %.1f keys a query", keys[0], keys[count - 1]);
     size_t used = strlen(note);
     if (status != ATTN_OK)
         snprintf(note + used, sizeof note - used, "; no class: %s", reason.message);
     else if (growth.why[0])
         snprintf(note + used, sizeof note - used, "; no class: %s", growth.why);
     else
-        snprintf(note + used, sizeof note - used, "; class from exact counts to n = %zu%s%s", growth.largest,
-                 growth.scaled[0] ? " of " : "", growth.scaled);
+        snprintf(note + used, sizeof note - used, "; class: exact counts to n = %zu%s%s", growth.largest,
+                 growth.scaled[0] ? ", as " : "", growth.scaled);
     print(p, setting, "flops", line, n, flops, count, growth.name[0] ? growth.name : NULL, note);
     return ATTN_OK;
 }
@@ -126,9 +126,11 @@ static attn_status print_speed(const printer *p, const emit_value *setting, cons
     for (size_t i = 0; i < count; i++)
         timed = timed || c->at[i].time_ns > 0;
     for (size_t i = 0; i < count; i++) {
-        bool here = c->at[i].time_ns > 0;
-        time[i] = here ? c->at[i].time_ns : NAN;
-        flops[i] = here || !timed ? c->at[i].flops : NAN;
+        time[i] = flops[i] = rate[i] = (double)NAN;
+        if (c->at[i].time_ns > 0)
+            time[i] = c->at[i].time_ns;
+        if (c->at[i].time_ns > 0 || !timed)
+            flops[i] = c->at[i].flops;
         rate[i] = flops[i] / time[i];
     }
     /* Keys per query at both ends of what is fitted. */
@@ -155,6 +157,23 @@ static attn_status print_speed(const printer *p, const emit_value *setting, cons
     return status;
 }
 
+/* Peak memory less its fixed part: program, libraries and stacks, taken as the least of what tensors and
+ * workspace do not explain. */
+static void print_resident(const printer *p, const emit_value *setting, const curve *c, const double *n, double *y)
+{
+    double fixed = HUGE_VAL;
+    for (size_t i = 0; i < c->count; i++)
+        fixed = fmin(fixed, c->at[i].rss - c->at[i].tensors - c->at[i].workspace); /* fmin passes NaN over */
+    fixed = isfinite(fixed) && fixed > 0 ? fixed : 0;
+    for (size_t i = 0; i < c->count; i++)
+        y[i] = c->at[i].rss - fixed;
+    fit_line line = fit_power(n, y, c->count, FIT_MEASURED);
+    char less[48], remark[96];
+    emit_format_number(less, sizeof less, EMIT_BYTES, fixed);
+    snprintf(remark, sizeof remark, "bytes, less %s of program and libraries", less);
+    print_measured(p, setting, "peak_rss", &line, n, y, c->count, fixed > 0 ? remark : "bytes, fixed part included");
+}
+
 static attn_status print_curve(const printer *p, const curve *c, attn_error *err)
 {
     const size_t count = c->count;
@@ -177,10 +196,7 @@ static attn_status print_curve(const printer *p, const curve *c, attn_error *err
         y[i] = c->at[i].workspace;
     fit_line line = fit_power(n, y, count, FIT_EXACT);
     print_measured(p, setting, "workspace", &line, n, y, count, "bytes, exact");
-    for (size_t i = 0; i < count; i++)
-        y[i] = c->at[i].rss;
-    line = fit_power(n, y, count, FIT_MEASURED);
-    print_measured(p, setting, "peak_rss", &line, n, y, count, "bytes, less what the process held before");
+    print_resident(p, setting, c, n, y);
     free(n);
     return status;
 }
@@ -206,64 +222,78 @@ static attn_status nothing(const store *s, const args *a, attn_error *err)
                      store_file(s));
 }
 
-static attn_status fit_store(const args *a, const printer *p, char *const *specs, size_t spec_count, attn_error *err)
+static attn_status read_store(const args *a, char *const *specs, size_t spec_count, curve **curves, size_t *count,
+                              attn_error *err)
 {
     store *s = NULL;
-    curve *curves = NULL;
-    size_t count = 0;
     bool others = false;
-    const char **wanted = NULL;
     attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, err);
     if (status != ATTN_OK)
         return status;
-    wanted = calloc(spec_count + 1, sizeof *wanted);
-    if (!wanted) {
-        status = attn_fail(err, ATTN_ENOMEM, "out of memory");
-        goto cleanup;
-    }
-    for (size_t i = 0; i < spec_count; i++)
-        wanted[i] = specs[i];
-    curve_filter filter = {.specs = wanted, .spec_count = spec_count, .label = cli_text(a, "label"),
+    curve_filter filter = {.specs = (const char *const *)specs, .spec_count = spec_count, .label = cli_text(a, "label"),
                            .run_id = cli_text(a, "run"), .n_min = cli_size(a, "n-min")};
-    status = curves_read(s, &filter, &curves, &count, &others, err);
-    if (status == ATTN_OK && count == 0)
+    status = curves_read(s, &filter, curves, count, &others, err);
+    if (status == ATTN_OK && *count == 0)
         status = nothing(s, a, err);
     if (status == ATTN_OK && others)
         fprintf(stderr, "%s holds several machines; fitted are the curves of the one measured last\n", store_file(s));
-    for (size_t i = 0; i < count && status == ATTN_OK; i++)
-        status = print_curve(p, &curves[i], err);
-cleanup:
-    curves_free(curves, count);
-    free(wanted);
     store_close(s);
     return status;
 }
 
 /* ---- without a store ---- */
 
-static attn_status fit_exact(const printer *p, const char *text, const size_t *axis, size_t count, size_t heads,
-                             attn_error *err)
+static attn_status count_curve(curve *c, const char *text, const size_t *axis, size_t count, size_t heads,
+                               attn_error *err)
 {
-    double *n = malloc(3 * count * sizeof *n);
-    attn_spec *spec = NULL;
-    attn_status status = n ? attn_spec_parse(&spec, text, err) : attn_fail(err, ATTN_ENOMEM, "out of memory");
-    for (size_t i = 0; i < count && status == ATTN_OK; i++) {
+    attn_spec *spec;
+    attn_status status = attn_spec_parse(&spec, text, err);
+    if (status != ATTN_OK)
+        return status;
+    *c = (curve){.spec = strdup(text), .heads = (long long)heads, .at = calloc(count, sizeof *c->at)};
+    if (!c->spec || !c->at)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory");
+    for (; status == ATTN_OK && c->count < count; c->count++) {
+        const size_t n = axis[c->count];
         attn_layout *layout;
-        status = attn_layout_create(&layout, spec, axis[i], axis[i], heads, err);
+        status = attn_layout_create(&layout, spec, n, n, heads, err);
         if (status != ATTN_OK)
             break;
-        n[i] = (double)axis[i];
-        n[count + i] = (double)attn_layout_pairs_all_heads(layout);
-        n[2 * count + i] = n[count + i] / (double)heads / n[i];
+        c->at[c->count] = (curve_point){.n = (double)n, .flops = (double)attn_layout_pairs_all_heads(layout)};
         attn_layout_destroy(layout);
     }
-    if (status == ATTN_OK) {
-        const double *pairs = n + count, *keys = n + 2 * count;
-        fit_line line = fit_power(n, pairs, count, FIT_EXACT);
-        emit_value setting[COLUMNS] = {[SPEC] = emit_text(text), [HEADS] = emit_int((int64_t)heads)};
-        status = print_flops(p, setting, text, heads, &line, n, pairs, keys, count, err);
-    }
     attn_spec_destroy(spec);
+    return status;
+}
+
+static attn_status count_curves(const args *a, char *const *specs, size_t count, curve **curves, attn_error *err)
+{
+    const size_t *axis, sizes = cli_axis(a, "n", &axis);
+    attn_status status = ATTN_OK;
+    *curves = calloc(count, sizeof **curves);
+    if (!*curves)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory");
+    for (size_t i = 0; i < count && status == ATTN_OK; i++)
+        status = count_curve(&(*curves)[i], specs[i], axis, sizes, cli_size(a, "heads"), err);
+    return status;
+}
+
+/* The pairs of a curve counted by count_curve(); FLOPs are proportional. */
+static attn_status print_counts(const printer *p, const curve *c, attn_error *err)
+{
+    double *n = malloc(3 * c->count * sizeof *n);
+    if (!n)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory");
+    double *pairs = n + c->count, *keys = pairs + c->count;
+    for (size_t i = 0; i < c->count; i++) {
+        n[i] = c->at[i].n;
+        pairs[i] = c->at[i].flops;
+        keys[i] = pairs[i] / (double)c->heads / n[i];
+    }
+    fit_line line = fit_power(n, pairs, c->count, FIT_EXACT);
+    emit_value setting[COLUMNS] = {[SPEC] = emit_text(c->spec), [HEADS] = emit_int(c->heads)};
+    attn_status status =
+        print_flops(p, setting, c->spec, (size_t)c->heads, &line, n, pairs, keys, c->count, err);
     free(n);
     return status;
 }
@@ -293,19 +323,23 @@ static int fit(const args *a)
     for (size_t i = 0; i < count && status == ATTN_OK; i++)
         status = canonical(texts[i], &specs[i], &err);
 
-    const emit_format format = (emit_format)cli_choice(a, "o");
-    printer p = {.rounded = format == EMIT_TABLE || format == EMIT_MD};
-    if (status == ATTN_OK && !(p.out = emit_open(stdout, format, columns, COLUMNS)))
-        status = attn_fail(&err, ATTN_ENOMEM, "out of memory");
-    if (status == ATTN_OK && exact) {
-        const size_t *axis, sizes = cli_axis(a, "n", &axis);
-        for (size_t i = 0; i < count && status == ATTN_OK; i++)
-            status = fit_exact(&p, specs[i], axis, sizes, cli_size(a, "heads"), &err);
-    } else if (status == ATTN_OK) {
-        status = fit_store(a, &p, specs, count, &err);
+    curve *curves = NULL;
+    size_t found = exact ? count : 0;
+    if (status == ATTN_OK)
+        status = exact ? count_curves(a, specs, count, &curves, &err)
+                       : read_store(a, specs, count, &curves, &found, &err);
+    if (status == ATTN_OK) { /* nothing is printed before all is known to be well */
+        const emit_format format = (emit_format)cli_choice(a, "o");
+        printer p = {.rounded = format == EMIT_TABLE || format == EMIT_MD};
+        if (!(p.out = emit_open(stdout, format, columns, COLUMNS)))
+            status = attn_fail(&err, ATTN_ENOMEM, "out of memory");
+        for (size_t i = 0; i < found && status == ATTN_OK; i++)
+            status = exact ? print_counts(&p, &curves[i], &err) : print_curve(&p, &curves[i], &err);
+        if (p.out)
+            emit_close(p.out); /* a failing stream is reported by the caller, from its error flag */
     }
-    if (p.out)
-        emit_close(p.out); /* a failing stream is reported by the caller, from its error flag */
+    if (curves)
+        curves_free(curves, found);
     for (size_t i = 0; i < count; i++)
         free(specs[i]);
     free(specs);
@@ -313,7 +347,7 @@ static int fit(const args *a)
 }
 
 static const option options[] = {
-    {"p", OPTION_TEXT, "SPEC", "only this pattern; may be repeated", NULL, 0, 0, NULL, true},
+    {"p", OPTION_TEXT, "SPEC", "only this pattern", NULL, 0, 0, NULL, true},
     {"db", OPTION_TEXT, "FILE", "the store (else $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL, false},
     {"label", OPTION_TEXT, "TEXT", "only runs with this label", NULL, 0, 0, NULL, false},
     {"run", OPTION_TEXT, "ID", "only the run whose id begins so", NULL, 0, 0, NULL, false},
@@ -327,7 +361,7 @@ static const option options[] = {
     {0},
 };
 
-const command command_fit = {
+const command cmd_fit = {
     .name = "fit",
     .operands = "",
     .summary = "exponents of scaling curves, with 95% intervals",

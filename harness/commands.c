@@ -6,9 +6,11 @@ extern const command cmd_show;
 extern const command cmd_eval;
 extern const command cmd_check;
 extern const command cmd_run;
-extern const command cmd_cell;
+extern const command cmd_fit;
+extern const command cmd_plot;
 extern const command cmd_db;
 extern const command cmd_doctor;
+extern const command cmd_cell;
 
 const command *const commands[] = {
     &cmd_list,
@@ -16,8 +18,10 @@ const command *const commands[] = {
     &cmd_eval,
     &cmd_check,
     &cmd_run,
-    &cmd_cell,
+    &cmd_fit,
+    &cmd_plot,
     &cmd_db,
     &cmd_doctor,
+    &cmd_cell,
     NULL,
 };

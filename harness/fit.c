@@ -94,7 +94,7 @@ static double interval(fit_line *line, double *x, const double *y, size_t count,
 
 fit_line fit_power(const double *n, const double *y, size_t count, fit_noise noise)
 {
-    fit_line line = {.slope = NAN, .lo = NAN, .hi = NAN, .mean_x = NAN, .mean_y = NAN};
+    fit_line line = {.slope = (double)NAN, .lo = (double)NAN, .hi = (double)NAN, .mean_x = (double)NAN, .mean_y = (double)NAN};
     double *room = count ? malloc(4 * count * sizeof *room) : NULL;
     if (!room)
         return line;
@@ -122,7 +122,7 @@ fit_line fit_power(const double *n, const double *y, size_t count, fit_noise noi
         if (different >= 2)
             line.slope = line.lo = line.hi = sxy / sxx;
         if (different < 3)
-            line.lo = line.hi = NAN;
+            line.lo = line.hi = (double)NAN;
         else if (noise == FIT_MEASURED)
             line.slope = interval(&line, lx, ly, m, sxx, room + 2 * count);
     }
@@ -144,7 +144,7 @@ enum { CANDIDATES = sizeof candidates / sizeof candidates[0] };
 const char *fit_nearest(double slope)
 {
     const char *name = NULL;
-    double best = INFINITY;
+    double best = HUGE_VAL;
     for (size_t i = 0; i < CANDIDATES; i++)
         if (fabs(slope - candidates[i].exponent) < best) {
             best = fabs(slope - candidates[i].exponent);

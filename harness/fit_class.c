@@ -61,8 +61,8 @@ static const char *written(const char *text, const attn_param *p, size_t *length
         }
         at = strchr(at, ',');
     }
-    *length = p->fallback ? strlen(p->fallback) : 0;
-    return p->fallback ? p->fallback : "";
+    *length = strlen(p->fallback);
+    return p->fallback;
 }
 
 /* The spec with its literal integers divided by a common factor; false when there is nothing to divide, or
@@ -92,7 +92,7 @@ static bool scale_constants(const attn_spec *spec, char *out, size_t size)
         if (!p->choices && literal(v, length, &value)) {
             double least = value > 0 ? fmax(1, (double)p->min) : (double)p->min;
             used += snprintf(to, room, "%c%s=%.0f", separator, p->key, fmax(least, floor(value / factor + 0.5)));
-        } else if (length) {
+        } else if (v != p->fallback) {
             used += snprintf(to, room, "%c%s=%.*s", separator, p->key, (int)length, v);
         } else {
             continue;
@@ -155,7 +155,7 @@ static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads
     const struct reach *reach = pattern && pattern->pairs ? &closed_form
                                 : pattern && pattern->row ? &rows_only
                                                           : &definition_only;
-    double least[TERMS] = {INFINITY, INFINITY, INFINITY, INFINITY}, slope = 0;
+    double least[TERMS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL}, slope = 0;
     for (size_t b = 0; b < BASES; b++) {
         double n[SIZES], pairs[SIZES], share[TERMS];
         for (size_t i = 0; i < SIZES; i++) {
@@ -184,7 +184,7 @@ static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads
         out->share = least[class];
     } else {
         class = slope < 1.25 ? 0 : slope < 1.75 ? 2 : 3;
-        out->share = NAN;
+        out->share = (double)NAN;
     }
     double expected = terms[class].exponent + (class == 1 ? 1 / log((double)out->largest) : 0), lowest = 0;
     for (size_t t = 0; t < TERMS; t++)
@@ -199,7 +199,7 @@ static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads
 attn_status fit_class(fit_growth *out, const char *text, size_t heads, attn_error *err)
 {
     attn_spec *spec = NULL, *small = NULL;
-    fit_growth growth = {.exponent = NAN, .share = NAN};
+    fit_growth growth = {.exponent = (double)NAN, .share = (double)NAN};
     attn_status status = attn_spec_parse(&spec, text, err);
     if (status != ATTN_OK)
         return status;
@@ -210,7 +210,7 @@ attn_status fit_class(fit_growth *out, const char *text, size_t heads, attn_erro
         if (done)
             memcpy(growth.scaled, scaled, sizeof scaled);
         else
-            growth = (fit_growth){.exponent = NAN, .share = NAN};
+            growth = (fit_growth){.exponent = (double)NAN, .share = (double)NAN};
     }
     if (!done)
         status = classify(&growth, spec, heads, err);

@@ -33,7 +33,7 @@ static const char query[] =
     "SELECT t.spec, t.heads, t.kv_heads, t.dim, t.batch, t.dtype, t.direction, t.threads, t.input, t.seed,"
     "       CASE WHEN t.most > 1 THEN t.kernel ELSE '' END AS apart, t.kernel, t.n, v.pairs_total,"
     "       v.time_ns_median, v.workspace_bytes, v.peak_rss_bytes,"
-    "       (SELECT value FROM scalars WHERE measurement = t.id AND name = 'base_rss_bytes'),"
+    "       (SELECT value FROM scalars WHERE measurement = t.id AND name = 'tensors_bytes'),"
     "       (SELECT count(DISTINCT host) FROM passed)"
     " FROM told t JOIN results v ON v.measurement_id = t.measurement_id"
     " ORDER BY t.spec, t.direction, t.dtype, t.heads, t.kv_heads, t.dim, t.batch, t.threads, t.input, t.seed,"
@@ -41,7 +41,7 @@ static const char query[] =
 
 enum { /* columns of the query */
     SPEC, HEADS, KV_HEADS, DIM, BATCH, DTYPE, DIRECTION, THREADS, INPUT, CELL_SEED, APART, KERNEL, SIZE_N, PAIRS,
-    TIME, WORKSPACE, RSS, BASE_RSS, HOSTS
+    TIME, WORKSPACE, RSS, TENSORS, HOSTS
 };
 
 static const char *text(sqlite3_stmt *row, int column)
@@ -53,7 +53,9 @@ static const char *text(sqlite3_stmt *row, int column)
 static double real(sqlite3_stmt *row, int column)
 {
     int type = sqlite3_column_type(row, column);
-    return type == SQLITE_INTEGER || type == SQLITE_FLOAT ? sqlite3_column_double(row, column) : NAN;
+    if (type != SQLITE_INTEGER && type != SQLITE_FLOAT)
+        return (double)NAN;
+    return sqlite3_column_double(row, column);
 }
 
 /* The key of the row's curve, fields joined by a byte no text holds. */
@@ -104,13 +106,14 @@ static bool add(curve *c, sqlite3_stmt *row)
     if (!grown)
         return false;
     c->at = grown;
-    const double base = real(row, BASE_RSS), factor = strcmp(c->direction, "bwd") == 0 ? 10 : 4;
+    const double factor = strcmp(c->direction, "bwd") == 0 ? 10 : 4; /* DESIGN: recompute counted in backward */
     c->at[c->count++] = (curve_point){
         .n = real(row, SIZE_N),
         .flops = factor * (double)c->dim * real(row, PAIRS),
         .time_ns = real(row, TIME),
         .workspace = real(row, WORKSPACE),
-        .rss = real(row, RSS) - (isnan(base) ? 0 : base),
+        .tensors = real(row, TENSORS),
+        .rss = real(row, RSS),
     };
     if (holds(c->kernel, text(row, KERNEL)))
         return true;

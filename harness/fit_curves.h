@@ -13,7 +13,8 @@ typedef struct curve_point {
     double flops;     /* useful, from the exact pair count */
     double time_ns;   /* median */
     double workspace; /* bytes */
-    double rss;       /* peak resident bytes, less what the process held before it made the operands */
+    double tensors;   /* bytes of q, k, v, o and lse */
+    double rss;       /* peak resident bytes of the process */
 } curve_point;
 
 typedef struct curve {
