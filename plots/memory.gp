@@ -1,0 +1,11 @@
+# The curves flatten to the left where the program itself is what is resident; slopes leave that out.
+eval canvas(860, 540)
+set xlabel 'sequence length n'
+set ylabel 'peak resident memory'
+eval scaling
+eval axis_bytes(at_y_min / 2, at_y_max)
+eval label_curves
+eval label_references
+eval note('slopes of what grows: without program and libraries')
+plot for [k = 1:3] reference(x, ref_p[k]) with lines ls 100, \
+     for [k = 0:blocks - 1] data index k using c_n:c_y with linespoints lt end_style[k + 1]

@@ -1,0 +1,89 @@
+# What all plots share: one look, on paper and on screens, in colour and without.
+#
+#   eval canvas(width, height)   opens the picture; sizes are pixels of the SVG, the PNG has twice as many
+#   eval once                    after the first of several panels: page and caption are drawn only once
+#   eval axis_n(least, most)     the x axis: n, logarithmic, labelled 1k 4k 16k
+#   eval axis_y(least, most)     a logarithmic y axis with room; axis_bytes(least, most) in powers of two
+#   eval scaling                 all of a curve against n but the plot command; below
+#   note(text)                   a remark in the lower right corner: eval note('...')
+
+if (!exists("format")) format = 'svg'
+if (!exists("suffix")) suffix = ''
+set encoding utf8
+
+identifier = 'attnlab_'.name
+do for [at = 1:strlen(identifier)] { if (identifier[at:at] eq '-') { identifier = identifier[1:at-1].'_'.identifier[at+1:] } }
+
+terminal_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic mouse standalone noenhanced font 'sans-serif,12' name '%s'; set pointsize 0.6", w, h, identifier)
+terminal_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'sans-serif,12' fontscale 2 linewidth 2 pointscale 2; set pointsize 0.9", 2 * w, 2 * h)
+# The caption starts right of the button that the SVG's script draws in the corner.
+canvas(w, h) = (format eq 'png' ? terminal_png(w, h) : terminal_svg(w, h)).sprintf("; set output '%s.%s%s'; set label 1 at screen %g, screen %g; set label 2 at screen %g, screen %g", name, format, suffix, 36. / w, 22. / h, 1 - 12. / w, 22. / h)
+
+# A white page behind all (the terminal's own has a black frame).
+set object 1000 rectangle from screen 0, screen 0 to screen 1, screen 1 fillcolor rgb 'white' fillstyle solid noborder behind
+once = "unset label 1; unset label 2; unset object 1000"
+
+set datafile separator "\t"
+set datafile missing 'NaN'
+set border 3 lc rgb '#404040'
+set tics nomirror out scale 0.7 textcolor rgb '#202020' font ',10'
+set grid back lc rgb '#e4e4e4' lt 1 lw 0.6
+set key off
+set bars 0.6
+set xlabel font ',11' offset 0, character 0.4
+set ylabel font ',11' offset character 0.6, 0
+
+# Okabe and Ito's colours, told apart by most eyes; distinct points and dashes tell them apart in grey.
+set linetype 1 lc rgb '#000000' pt 7 dt 1 lw 1.4
+set linetype 2 lc rgb '#0072b2' pt 5 dt (10,4) lw 1.4
+set linetype 3 lc rgb '#d55e00' pt 9 dt (3,3) lw 1.4
+set linetype 4 lc rgb '#009e73' pt 13 dt (12,3,2,3) lw 1.4
+set linetype 5 lc rgb '#cc79a7' pt 11 dt (6,2) lw 1.4
+set linetype 6 lc rgb '#e69f00' pt 15 dt (2,2) lw 1.4
+set linetype 7 lc rgb '#56b4e9' pt 6 dt (12,3,2,3,2,3) lw 1.4
+set linetype 8 lc rgb '#707070' pt 4 dt (16,4) lw 1.4
+set linetype cycle 8
+set style line 100 lc rgb '#a8a8a8' dt (2,3) lw 1
+
+caption = exists("provenance") ? provenance[1]."\n".setting[1] : program[1]
+set label 1 caption left font ',8' tc rgb '#505050'
+set label 2 '' right font ',8' tc rgb '#505050'
+note(text) = "set label 2 '".text."'"
+
+# ---- axes ----
+
+label_n(n) = n >= 1048576 ? sprintf('%gM', n / 1048576.) : n >= 1024 ? sprintf('%gk', n / 1024.) : sprintf('%g', n)
+label_bytes(b) = b >= 2.**30 ? sprintf('%g GiB', b / 2.**30) : b >= 2.**20 ? sprintf('%g MiB', b / 2.**20) : b >= 1024 ? sprintf('%g KiB', b / 1024.) : sprintf('%g B', b)
+
+# Every second power of two is labelled, every one when there are few.
+axis_n(least, most) = sprintf("n_min = %g; n_max = %g; ", least, most).axis_n_body
+axis_n_body = "if (n_min == n_max) { n_min = n_min / 2; n_max = n_max * 2 }; octaves = log(n_max / n_min) / log(2); each = octaves > 4.5 ? 2 : 1; set logscale x 2; set xrange [n_min / 1.15 : n_max * 1.15]; set xtics (); do for [e = 0:24] { if (2. ** e >= n_min / 1.15 && 2. ** e <= n_max * 1.15) { if (e % each == 0) { set xtics add (label_n(2. ** e) 2. ** e) } else { set xtics add ('' 2. ** e 1) } } }"
+
+axis_y(least, most) = sprintf("y_min = %g; y_max = %g; ", least / 1.6, most * 1.6)."set logscale y 10; set yrange [y_min : y_max]"
+axis_bytes(least, most) = sprintf("y_min = %g; y_max = %g; ", least / 1.6, most * 1.6).axis_bytes_body
+axis_bytes_body = "octaves = log(y_max / y_min) / log(2); each = octaves > 10 ? 4 : octaves > 5 ? 2 : 1; set logscale y 2; set yrange [y_min : y_max]; set ytics (); do for [e = 0:50] { if (2. ** e >= y_min && 2. ** e <= y_max) { if (e % each == 0) { set ytics add (label_bytes(2. ** e) 2. ** e) } else { set ytics add ('' 2. ** e 1) } } }"
+
+# ---- curves against n ----
+#
+# From the data's columns n and y and the arrays spec, end_style, begin_x, begin_y, end_x, end_y, slope and either
+# slope_lo and slope_hi or class, one element per curve.
+
+fitted(n, k) = begin_y[k] * (n / begin_x[k]) ** (end_x[k] > begin_x[k] ? log(end_y[k] / begin_y[k]) / log(end_x[k] / begin_x[k]) : 0)
+measured_text(k) = slope_hi[k] > slope_lo[k] ? sprintf('n^%.2f  [%.2f, %.2f]', slope[k], slope_lo[k], slope_hi[k]) : slope[k] == slope[k] ? sprintf('n^%.2f', slope[k]) : 'too few points to fit'
+class_text(k) = (slope[k] == slope[k] ? sprintf('n^%.2f here, ', slope[k]) : '').sprintf('Θ(%s)', class[k])
+slope_text(k) = exists("class") ? class_text(k) : measured_text(k)
+
+scaling = "ends = |spec|; stats data using c_n nooutput name 'at_n'; stats data using c_y nooutput name 'at_y'; eval axis_n(at_n_min, at_n_max); eval axis_y(at_y_min / 2, at_y_max); ref_n = n_min; ref_y = at_y_min / 2; set rmargin at screen 0.78; set lmargin at screen 0.12; set bmargin at screen 0.175; set tmargin at screen 0.95; eval label_curves; eval label_references"
+
+# Labels stand right of the last point of curves that reach the right edge, and above left of it for others. In
+# each of these two groups they go from the lowest up, each at least `gap` (a share of the axis) above the one
+# before; then the same from the top down where they left the axis.
+gap = 0.1
+group(k) = end_x[k] < n_max * 0.9 ? 10 : 0
+label_curves = "array end_at[ends]; array order[ends]; do for [k = 1:ends] { end_at[k] = group(k) + log(end_y[k] / y_min) / log(y_max / y_min); order[k] = k }; do for [p = 1:ends] { do for [k = 1:ends - 1] { if (end_at[order[k]] > end_at[order[k + 1]]) { swap = order[k]; order[k] = order[k + 1]; order[k + 1] = swap } } }; do for [k = 2:ends] { if (group(order[k]) == group(order[k - 1]) && end_at[order[k]] < end_at[order[k - 1]] + gap) { end_at[order[k]] = end_at[order[k - 1]] + gap } }; do for [p = 1:ends] { k = ends + 1 - p; roof = group(order[k]) + 0.98; if (k < ends) { if (group(order[k]) == group(order[k + 1])) { roof = end_at[order[k + 1]] - gap } }; if (end_at[order[k]] > roof) { end_at[order[k]] = roof } }; do for [k = 1:ends] { if (group(k) == 0) { set label 100 + k spec[k].\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] left offset character 1.4, character 0.3 tc lt end_style[k] font ',10' } else { set label 100 + k spec[k].\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] - 10 right offset character -1.6, character 0.9 tc lt end_style[k] font ',10' } }"
+
+# Grey lines of the growths n, n sqrt(n) and n^2 from one point, each labelled where it leaves the picture.
+reference(n, p) = n < ref_n * 0.999 ? NaN : ref_y * (n / ref_n) ** p
+leaves_top(p) = exp(log(ref_n) + log(y_max / ref_y) / p)
+reference_exit(p) = leaves_top(p) < n_max * 1.15 ? leaves_top(p) : n_max * 1.15
+label_references = "array ref_p[3] = [1, 1.5, 2]; array ref_t[3] = ['n', 'n√n', 'n²']; do for [k = 1:3] { set label 200 + k ref_t[k] at first reference_exit(ref_p[k]) / 1.06, first reference(reference_exit(ref_p[k]) / 1.06, ref_p[k]) / 1.05 right offset character -0.3, character 0.4 tc rgb '#808080' font ',9' }"

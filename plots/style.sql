@@ -1,0 +1,39 @@
+-- What all plots start from, made anew for each program run in temporary tables.
+--
+--   shown    the newest measurement of each cell with the setting (heads, d, dtype, direction, threads, input,
+--            seed) and on the machine of the newest measurement of all; `style` numbers the specs from 1,
+--            dense first, the same in every plot
+--   curves   of these, one for each spec and n: where several kernels were measured, the fastest
+
+CREATE TEMP TABLE IF NOT EXISTS shown AS
+WITH last AS (SELECT * FROM latest ORDER BY finished DESC, measurement_id DESC LIMIT 1)
+SELECT l.*,
+       dense_rank() OVER (ORDER BY
+           CASE l.pattern WHEN 'dense' THEN 1 WHEN 'local' THEN 2 WHEN 'strided' THEN 3 WHEN 'fixed' THEN 4 ELSE 5 END,
+           l.pattern, l.spec) AS style,
+       4.0 * l.pairs_total * l.dim * CASE l.direction WHEN 'bwd' THEN 2.5 ELSE 1 END AS flops
+FROM latest l JOIN last USING (host_model, host_isa, host_cores, heads, kv_heads, dim, batch, dtype, direction,
+                               threads, input, seed);
+
+CREATE TEMP TABLE IF NOT EXISTS curves AS
+SELECT * FROM (
+    SELECT *, row_number() OVER (PARTITION BY spec, n
+                                 ORDER BY time_ns_median IS NULL, time_ns_median, finished DESC) AS place
+    FROM shown)
+WHERE place = 1;
+
+-- Arrays for all plots: what drew them, and for those of results where, from what source, and when.
+SELECT program() AS program;
+
+SELECT host_model || ', ' || host_cores || ' cores · commit '
+       || (SELECT group_concat(name, ', ') FROM (
+               SELECT substr(revision, 1, 12) || CASE WHEN max(dirty) THEN '+' ELSE '' END AS name
+               FROM shown GROUP BY revision ORDER BY max(finished) DESC LIMIT 3))
+       || ' · ' || (SELECT substr(max(finished), 1, 10) FROM shown) AS provenance,
+       heads || CASE WHEN heads = 1 THEN ' head' ELSE ' heads' END
+       || CASE WHEN kv_heads < heads THEN ' (' || kv_heads || ' of keys)' ELSE '' END
+       || ', d = ' || dim || CASE WHEN batch > 1 THEN ', batch ' || batch ELSE '' END
+       || ', ' || dtype
+       || CASE direction WHEN 'fwd' THEN ', forward' WHEN 'bwd' THEN ', backward' ELSE ', ' || direction END
+       || ', ' || threads || CASE WHEN threads = 1 THEN ' thread' ELSE ' threads' END || ', ' || input AS setting
+FROM shown LIMIT 1;
