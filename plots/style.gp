@@ -4,6 +4,7 @@
 #   eval once                    after the first of several panels: page and caption are drawn only once
 #   eval axis_n(least, most)     the x axis: n, logarithmic, labelled 1k 4k 16k
 #   eval axis_y(least, most)     a logarithmic y axis with room; axis_bytes(least, most) in powers of two
+#   eval legend                  a line of names above the panels, from the arrays spec and end_style
 #   eval scaling                 all of a curve against n but the plot command; below
 #   note(text)                   a remark in the lower right corner: eval note('...')
 
@@ -15,13 +16,13 @@ identifier = 'attnlab_'.name
 do for [at = 1:strlen(identifier)] { if (identifier[at:at] eq '-') { identifier = identifier[1:at-1].'_'.identifier[at+1:] } }
 
 terminal_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic mouse standalone noenhanced font 'sans-serif,12' name '%s'; set pointsize 0.6", w, h, identifier)
-terminal_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'sans-serif,12' fontscale 2 linewidth 2 pointscale 2; set pointsize 0.9", 2 * w, 2 * h)
+terminal_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'sans-serif,12' fontscale 1.5 linewidth 2 pointscale 2; set pointsize 0.9", 2 * w, 2 * h)
 # The caption starts right of the button that the SVG's script draws in the corner.
-canvas(w, h) = (format eq 'png' ? terminal_png(w, h) : terminal_svg(w, h)).sprintf("; set output '%s.%s%s'; set label 1 at screen %g, screen %g; set label 2 at screen %g, screen %g", name, format, suffix, 36. / w, 22. / h, 1 - 12. / w, 22. / h)
+canvas(w, h) = (format eq 'png' ? terminal_png(w, h) : terminal_svg(w, h)).sprintf("; set output '%s.%s%s'; set label 1 at screen %g, screen %g; set label 2 at screen %g, screen %g; canvas_width = %d; key_y = %g", name, format, suffix, 36. / w, 22. / h, 1 - 12. / w, 22. / h, w, 1 - 20. / h)
 
 # A white page behind all (the terminal's own has a black frame).
 set object 1000 rectangle from screen 0, screen 0 to screen 1, screen 1 fillcolor rgb 'white' fillstyle solid noborder behind
-once = "unset label 1; unset label 2; unset object 1000"
+once = "unset label 1; unset label 2; unset object 1000; if (exists(\"keys\")) { do for [k = 1:keys] { unset label 300 + k } }"
 
 set datafile separator "\t"
 set datafile missing 'NaN'
@@ -49,6 +50,9 @@ caption = exists("provenance") ? provenance[1]."\n".setting[1] : program[1]
 set label 1 caption left font ',8' tc rgb '#505050'
 set label 2 '' right font ',8' tc rgb '#505050'
 note(text) = "set label 2 '".text."'"
+
+# One line above the panels that says which curve is whose: spec[k] with the point of end_style[k].
+legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set label 300 + k spec[k] at screen key_x, screen key_y left offset character 1.4, 0 font ',10' tc rgb '#202020' point lt end_style[k]; key_x = key_x + (strlen(spec[k]) + 5) * 7. / canvas_width }"
 
 # ---- axes ----
 
