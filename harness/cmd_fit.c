@@ -157,14 +157,20 @@ static attn_status print_speed(const printer *p, const emit_value *setting, cons
     return status;
 }
 
-/* Peak memory less its fixed part: program, libraries and stacks, taken as the least of what tensors and
- * workspace do not explain. */
+/* Peak memory less its fixed part: program, libraries and stacks, taken as what tensors and workspace do not
+ * explain, on average. */
 static void print_resident(const printer *p, const emit_value *setting, const curve *c, const double *n, double *y)
 {
-    double fixed = HUGE_VAL;
-    for (size_t i = 0; i < c->count; i++)
-        fixed = fmin(fixed, c->at[i].rss - c->at[i].tensors - c->at[i].workspace); /* fmin passes NaN over */
-    fixed = isfinite(fixed) && fixed > 0 ? fixed : 0;
+    double fixed = 0;
+    size_t known = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        double rest = c->at[i].rss - c->at[i].tensors - c->at[i].workspace;
+        if (isfinite(rest)) {
+            fixed += rest;
+            known++;
+        }
+    }
+    fixed = known && fixed > 0 ? fixed / (double)known : 0;
     for (size_t i = 0; i < c->count; i++)
         y[i] = c->at[i].rss - fixed;
     fit_line line = fit_power(n, y, c->count, FIT_MEASURED);

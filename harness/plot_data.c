@@ -115,7 +115,7 @@ static void write_cell(FILE *tsv, sqlite3_stmt *row, int column)
 static attn_status write_data(sqlite3_stmt *row, const char *path, FILE *tsv, plot_data *data, attn_error *err)
 {
     const int columns = sqlite3_column_count(row);
-    const bool series = strcmp(sqlite3_column_name(row, 0), "series") == 0;
+    const bool split = strcmp(sqlite3_column_name(row, 0), "series") == 0;
     char *last = NULL;
     attn_status status = ATTN_OK;
     for (int i = 0; i < columns; i++) {
@@ -126,7 +126,7 @@ static attn_status write_data(sqlite3_stmt *row, const char *path, FILE *tsv, pl
     data->columns = (size_t)columns;
     int rc;
     while ((rc = sqlite3_step(row)) == SQLITE_ROW) {
-        if (series) {
+        if (split) {
             const char *text = (const char *)sqlite3_column_text(row, 0);
             char *name = strdup(text ? text : "");
             if (!name) {
@@ -149,7 +149,7 @@ static attn_status write_data(sqlite3_stmt *row, const char *path, FILE *tsv, pl
         data->rows++;
     }
     free(last);
-    if (!series)
+    if (!split)
         data->blocks = data->rows > 0;
     return status == ATTN_OK && rc != SQLITE_DONE ? sql_fail(sqlite3_db_handle(row), path, err) : status;
 }

@@ -12,7 +12,7 @@ SELECT l.*,
            CASE l.pattern WHEN 'dense' THEN 1 WHEN 'local' THEN 2 WHEN 'strided' THEN 3 WHEN 'fixed' THEN 4 ELSE 5 END,
            l.pattern, l.spec) AS style,
        4.0 * l.pairs_total * l.dim * CASE l.direction WHEN 'bwd' THEN 2.5 ELSE 1 END AS flops
-FROM latest l JOIN last USING (host_model, host_isa, host_cores, heads, kv_heads, dim, batch, dtype, direction,
+FROM latest l JOIN last USING (host, heads, kv_heads, dim, batch, dtype, direction,
                                threads, input, seed);
 
 CREATE TEMP TABLE IF NOT EXISTS curves AS
@@ -25,9 +25,9 @@ WHERE place = 1;
 -- Arrays for all plots: what drew them, and for those of results where, from what source, and when.
 SELECT program() AS program;
 
-SELECT host_model || ', ' || host_cores || ' cores · commit '
+SELECT host_model || ', ' || host_cpus || ' CPUs · commit '
        || (SELECT group_concat(name, ', ') FROM (
-               SELECT substr(revision, 1, 12) || CASE WHEN max(dirty) THEN '+' ELSE '' END AS name
+               SELECT CASE revision WHEN '' THEN 'unknown' ELSE substr(revision, 1, 12) END || CASE WHEN max(dirty) THEN '+' ELSE '' END AS name
                FROM shown GROUP BY revision ORDER BY max(finished) DESC LIMIT 3))
        || ' · ' || (SELECT substr(max(finished), 1, 10) FROM shown) AS provenance,
        heads || CASE WHEN heads = 1 THEN ' head' ELSE ' heads' END

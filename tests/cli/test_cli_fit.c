@@ -15,12 +15,21 @@ enum { SPECS = 4 };
 static const char *filled_store(size_t n_min, size_t n_max)
 {
     const char *path = scratch_path("fit.db");
-    synthetic s = synthetic_open(path, "made-up CPU", "first");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "first");
     for (size_t i = 0; i < SPECS; i++)
         for (size_t n = n_min; n <= n_max; n *= 2)
-            synthetic_all(&s, synthetic_cell(&s, specs[i], n), specs[i], n);
+            synthetic_cell(&s, specs[i], n);
     synthetic_close(&s);
     return path;
+}
+
+/* A cell of dense with one time; NaN: not measured. */
+static void one_time(synthetic *s, size_t n, double time_ns)
+{
+    synthetic_begin(s, "dense", n);
+    record_real(&s->to, "time_ns", "ns", time_ns);
+    synthetic_end(s);
 }
 
 /* The value of a key in a JSON line, NULL when the key is missing; in a static buffer. */
@@ -150,19 +159,17 @@ Test(cli_fit, few_points_are_said)
 Test(cli_fit, newest_measurement_counts_and_one_machine)
 {
     const char *path = filled_store(1024, 8192);
-    attn_error err;
-    synthetic s = {.input = "text:/usr/share/common-licenses", .kernel = "tiles-avx2", .threads = 2, .tick = 500};
-    cr_assert(store_open(&s.store, path, STORE_WRITE, &err) == ATTN_OK, "%s", err.message);
-    s.db = store_handle(s.store);
-    synthetic_run(&s, "made-up CPU", "second");
+    synthetic s = {.input = "text:/usr/share/common-licenses", .kernel = "tiles-avx2", .heads = 8, .threads = 2,
+                   .tick = 500};
+    synthetic_open(&s, path, "made-up CPU", "second");
     for (size_t n = 1024; n <= 8192; n *= 2) /* now linear */
-        synthetic_sample(&s, synthetic_cell(&s, "dense", n), "time_ns", "ns", 0, 3.0 * (double)n);
+        one_time(&s, n, 3.0 * (double)n);
     outcome o = attnlab("fit --db %s -o jsonl -p dense", path);
     cr_assert(fabs(real(row_of(o.out, "dense", "time"), "exponent") - 1) < 1e-9 && !*o.err, "%s", o.out);
     outcome_free(&o);
     synthetic_run(&s, "another CPU", "third");
     for (size_t n = 1024; n <= 8192; n *= 2)
-        synthetic_sample(&s, synthetic_cell(&s, "dense", n), "time_ns", "ns", 0, 3.0 * (double)n * (double)n);
+        one_time(&s, n, 3.0 * (double)n * (double)n);
     synthetic_close(&s);
     o = attnlab("fit --db %s -o jsonl", path);
     cr_assert(o.exit_code == 0 && strstr(o.err, "several machines"), "%s", o.err);
@@ -174,17 +181,18 @@ Test(cli_fit, newest_measurement_counts_and_one_machine)
 Test(cli_fit, kernels_that_change_along_n_are_one_curve_others_two)
 {
     const char *path = scratch_path("kernels.db");
-    synthetic s = synthetic_open(path, "made-up CPU", "");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
     for (size_t n = 1024; n <= 8192; n *= 2) {
         s.kernel = n < 4096 ? "small" : "large";
-        synthetic_all(&s, synthetic_cell(&s, "dense", n), "dense", n);
+        synthetic_cell(&s, "dense", n);
     }
     outcome o = attnlab("fit --db %s -o jsonl", path);
     cr_assert(real(row_of(o.out, "dense", "time"), "points") == 4, "%s", o.out);
     cr_assert(strcmp(field(o.out, "kernel"), "small+large") == 0, "%s", field(o.out, "kernel"));
     outcome_free(&o);
     s.kernel = "large";
-    synthetic_all(&s, synthetic_cell(&s, "dense", 1024), "dense", 1024);
+    synthetic_cell(&s, "dense", 1024);
     synthetic_close(&s);
     o = attnlab("fit --db %s -o csv", path);
     cr_assert(!strstr(o.out, "small+large") && strstr(o.out, ",small,") && strstr(o.out, ",large,"), "%s", o.out);
@@ -194,9 +202,10 @@ Test(cli_fit, kernels_that_change_along_n_are_one_curve_others_two)
 Test(cli_fit, nothing_measured_is_null)
 {
     const char *path = scratch_path("null.db");
-    synthetic s = synthetic_open(path, "made-up CPU", "");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
     for (size_t n = 64; n <= 512; n *= 2)
-        synthetic_sample(&s, synthetic_cell(&s, "dense", n), "time_ns", "ns", 0, (double)NAN);
+        one_time(&s, n, (double)NAN);
     synthetic_close(&s);
     outcome o = attnlab("fit --db %s -o jsonl", path);
     cr_assert(o.exit_code == 0, "%s", o.err);
@@ -227,11 +236,12 @@ Test(cli_fit, bad_input_is_one_line)
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         outcome o = attnlab("%s", bad[i]);
-        cr_assert(o.exit_code == 2 && one_complaint(&o, NULL), "%s: exit %d, '%s'", bad[i], o.exit_code, o.err);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, "attnlab: ", NULL), "%s: exit %d, '%s'", bad[i], o.exit_code, o.err);
         outcome_free(&o);
     }
     const char *empty = scratch_path("empty.db");
-    synthetic s = synthetic_open(empty, "made-up CPU", "");
+    synthetic s = {0};
+    synthetic_open(&s, empty, "made-up CPU", "");
     synthetic_close(&s);
     outcome o = attnlab("fit --db %s", empty);
     cr_assert(o.exit_code == 2 && one_complaint(&o, "nothing measured", "attnlab run", NULL), "%s", o.err);
