@@ -40,7 +40,10 @@ static size_t count(const doctor_report *d, doctor_status status)
 static void print_report(const doctor_report *d)
 {
     static const char *const colours[] = {
-        [DOCTOR_OK] = "", [DOCTOR_NOTE] = "\033[36m", [DOCTOR_WARNING] = "\033[33m", [DOCTOR_MISSING] = "\033[35m",
+        [DOCTOR_OK] = "",
+        [DOCTOR_NOTE] = "\033[36m",
+        [DOCTOR_WARNING] = "\033[33m",
+        [DOCTOR_MISSING] = "\033[35m",
     };
     bool colour = cli_colour(stdout);
     size_t widest = 0;
@@ -52,8 +55,8 @@ static void print_report(const doctor_report *d)
         if (strcmp(topic, r->topic) != 0)
             printf("%s%s\n", i ? "\n" : "", r->topic);
         printf("  %s%-7s%s  %s%*s  %s\n", colour ? colours[r->status] : "", words[r->status],
-               colour && *colours[r->status] ? "\033[0m" : "", r->name, (int)(widest - text_width(r->name)), "",
-               r->value);
+               colour && *colours[r->status] ? "\033[0m" : "", r->name, (int)(widest - text_width(r->name)),
+               "", r->value);
         bool last_of_advice = i + 1 == d->count || d->rows[i + 1].advice != r->advice;
         if (r->advice && last_of_advice)
             printf("           %*s  -> %s\n", (int)widest, "", r->advice);
@@ -96,9 +99,10 @@ const command cmd_doctor = {
     .name = "doctor",
     .operands = "",
     .summary = "what this machine can measure, what is noisy, and what to do about it",
-    .details = "Status: 'ok'; 'note', to know when reading results; 'warning', makes results worse, and the advice says "
-               "what helps; 'missing', cannot be measured or used here. Takes under a second; the exit code is 0 "
-               "whatever is found.",
+    .details =
+        "Status: 'ok'; 'note', to know when reading results; 'warning', makes results worse, and the advice "
+        "says what helps; 'missing', cannot be measured or used here. Takes under a second; the exit code "
+        "is 0 whatever is found.",
     .options = options,
     .run = run,
 };

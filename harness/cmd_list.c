@@ -1,4 +1,4 @@
-/* attnlab list: what there is, and why some of it is not available here. Everything comes from the registries. */
+/* attnlab list: what there is, and why some of it is not available here, all from the registries. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +7,9 @@
 #include "base/suggest.h"
 #include "harness/cli.h"
 #include "harness/emit.h"
+#include "harness/host_files.h"
 #include "harness/metric.h"
+#include "harness/plot.h"
 
 enum { KIND, NAME, PARAMETERS, ISA, DTYPES, SUMMARY, ORIGIN, SOURCE, AVAILABLE, REASON, COLUMNS };
 
@@ -124,9 +126,9 @@ static bool list_kernels(listing *l)
         size_t used = (size_t)snprintf(dtypes, sizeof dtypes, "%s", l->for_people ? "" : "[");
         for (int d = ATTN_F32; d <= ATTN_F16; d++)
             if (k.dtypes & 1u << d)
-                used += (size_t)snprintf(dtypes + used, sizeof dtypes - used, l->for_people ? "%s%s" : "%s\"%s\"",
-                                         used > 1 ? (l->for_people ? " " : ", ") : "",
-                                         attn_dtype_name((attn_dtype)d));
+                used += (size_t)snprintf(
+                    dtypes + used, sizeof dtypes - used, l->for_people ? "%s%s" : "%s\"%s\"",
+                    used > 1 ? (l->for_people ? " " : ", ") : "", attn_dtype_name((attn_dtype)d));
         snprintf(dtypes + used, sizeof dtypes - used, "%s", l->for_people ? "" : "]");
         emit_value row[COLUMNS] = {
             [ISA] = emit_text(k.isa),
@@ -141,8 +143,31 @@ static bool list_metrics(listing *l)
 {
     for (size_t i = 0; metrics[i]; i++) {
         emit_value row[COLUMNS] = {0};
-        put(l, metrics[i]->name, metrics[i]->summary, metrics[i]->unavailable ? metrics[i]->unavailable() : NULL, row);
+        put(l, metrics[i]->name, metrics[i]->summary,
+            metrics[i]->unavailable ? metrics[i]->unavailable() : NULL, row);
     }
+    return true;
+}
+
+/* Where no plots are found there is one row without a name, that says so. */
+static bool list_plots(listing *l)
+{
+    plot_list list;
+    attn_error err;
+    attn_status status = plot_list_read(&list, NULL, &err);
+    if (status == ATTN_ENOMEM)
+        return false;
+    if (status != ATTN_OK) {
+        emit_value row[COLUMNS] = {0};
+        put(l, NULL, NULL, err.message, row);
+        return true;
+    }
+    const char *reason = host_has_program(getenv("PATH"), "gnuplot") ? NULL : "gnuplot is not installed";
+    for (size_t i = 0; i < list.count; i++) {
+        emit_value row[COLUMNS] = {[ORIGIN] = emit_text(list.at[i].folder)};
+        put(l, list.at[i].name, list.at[i].summary, reason, row);
+    }
+    plot_list_free(&list);
     return true;
 }
 
@@ -156,6 +181,7 @@ static const struct kind {
     {"kernels", "Kernels, in order of preference", "kernel", list_kernels,
      1u << NAME | 1u << ISA | 1u << DTYPES | 1u << SUMMARY | 1u << REASON},
     {"metrics", "Metrics", "metric", list_metrics, 1u << NAME | 1u << SUMMARY | 1u << REASON},
+    {"plots", "Plots", "plot", list_plots, 1u << NAME | 1u << SUMMARY | 1u << REASON},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
@@ -176,9 +202,11 @@ static int unknown(const char *name)
     suggestion near = {.word = name};
     for (size_t i = 0; i < KINDS; i++)
         suggest_offer(&near, kinds[i].name);
-    return near.best ? cli_complain(EXIT_INPUT, "list: unknown kind '%.60s'; did you mean '%s'?", name, near.best)
-                     : cli_complain(EXIT_INPUT, "list: unknown kind '%.60s'; there are patterns, kernels, metrics",
-                                    name);
+    return near.best
+               ? cli_complain(EXIT_INPUT, "list: unknown kind '%.60s'; did you mean '%s'?", name, near.best)
+               : cli_complain(EXIT_INPUT,
+                              "list: unknown kind '%.60s'; there are patterns, kernels, metrics, plots",
+                              name);
 }
 
 /* Tables and Markdown: one table per kind, with the columns that say something about it; reasons only where
@@ -225,7 +253,8 @@ static int run(const args *a)
     }
     if (l.to)
         fine &= emit_close(l.to);
-    return fine ? EXIT_FINE : cli_complain(EXIT_MACHINE, "the list could not be written: disk full or out of memory");
+    return fine ? EXIT_FINE
+                : cli_complain(EXIT_MACHINE, "the list could not be written: disk full or out of memory");
 }
 
 const command cmd_list = {
@@ -233,9 +262,9 @@ const command cmd_list = {
     .operands = "[KIND]",
     .max_operands = 1,
     .summary = "patterns, kernels, metrics and plots, with why a thing is unavailable",
-    .details = "KIND is one of patterns, kernels, metrics; without it all are listed. Parameters show their defaults; "
-               "where words are to be chosen from, the first is the default. Every pattern also takes causal=0, which "
-               "lets queries see later keys.",
+    .details = "KIND is one of patterns, kernels, metrics, plots; without it all are listed. Parameters "
+               "show their defaults; where words are to be chosen from, the first is the default. Every "
+               "pattern also takes causal=0, which lets queries see later keys.",
     .options = options,
     .run = run,
 };

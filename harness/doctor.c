@@ -14,8 +14,8 @@
 #include "harness/perf_events.h"
 
 ATTN_PRINTF(6, 7)
-static void add(doctor_report *d, const char *topic, const char *name, doctor_status status, const char *advice,
-                const char *format, ...)
+static void add(doctor_report *d, const char *topic, const char *name, doctor_status status,
+                const char *advice, const char *format, ...)
 {
     if (d->count == d->capacity) {
         size_t capacity = d->capacity ? 2 * d->capacity : 32;
@@ -47,7 +47,8 @@ void doctor_build(doctor_report *d)
 {
     const build_info *b = build_info_get();
     bool release = strcmp(b->mode, "release") == 0;
-    add(d, "build", "version", DOCTOR_OK, NULL, "%s, binary %s", b->version, *b->binary ? b->binary : "unreadable");
+    add(d, "build", "version", DOCTOR_OK, NULL, "%s, binary %s", b->version,
+        *b->binary ? b->binary : "unreadable");
     if (*b->commit)
         add(d, "build", "commit", b->dirty ? DOCTOR_NOTE : DOCTOR_OK,
             b->dirty ? "commit before measuring what is to be compared later" : NULL, "%s%s", b->commit,
@@ -103,10 +104,11 @@ static const char *counter_advice(const perf_count *c)
 {
     switch (c->cause) {
     case PERF_NO_PMU:
-        return "run on bare metal, or have the hypervisor pass a virtual PMU; counts of instructions can be had from "
-               "valgrind instead";
+        return "run on bare metal, or have the hypervisor pass a virtual PMU; counts of instructions can be "
+               "had from valgrind instead";
     case PERF_NOT_PERMITTED:
-        return "sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON; in a container also allow perf_event_open";
+        return "sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON; in a container also allow "
+               "perf_event_open";
     case PERF_NO_FILES:
         return "raise ulimit -n";
     case PERF_NEVER_RAN:
@@ -117,7 +119,8 @@ static const char *counter_advice(const perf_count *c)
 }
 
 /* Opens one set on this thread and counts some work. */
-static void try_set(doctor_report *d, const perf_set *set, const perf_calls *calls, const char *core_pmu, int paranoid)
+static void try_set(doctor_report *d, const perf_set *set, const perf_calls *calls, const char *core_pmu,
+                    int paranoid)
 {
     struct perf_event_attr attrs[PERF_GROUP_EVENTS];
     const perf_event *events[PERF_GROUP_EVENTS];
@@ -145,20 +148,25 @@ static void try_set(doctor_report *d, const perf_set *set, const perf_calls *cal
         char reason[PERF_REASON_LENGTH];
         perf_reason(reason, &counts[i], paranoid);
         bool counted = counts[i].cause == PERF_COUNTED, scaled = counted && counts[i].running < 1;
-        add(d, "counters", events[i]->name, !counted ? DOCTOR_MISSING : scaled ? DOCTOR_NOTE : DOCTOR_OK,
-            scaled ? "others use the counters; values are scaled estimates" : counter_advice(&counts[i]), "%s%s",
-            reason, scaled ? ", part of the time" : "");
+        add(d, "counters", events[i]->name,
+            !counted ? DOCTOR_MISSING
+            : scaled ? DOCTOR_NOTE
+                     : DOCTOR_OK,
+            scaled ? "others use the counters; values are scaled estimates" : counter_advice(&counts[i]),
+            "%s%s", reason, scaled ? ", part of the time" : "");
     }
 }
 
 void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core_pmu, int paranoid)
 {
     if (paranoid == PERF_PARANOID_UNKNOWN)
-        add(d, "counters", "perf_event_paranoid", DOCTOR_NOTE, NULL, "unknown: the kernel has no perf events, or "
-            "/proc is hidden");
+        add(d, "counters", "perf_event_paranoid", DOCTOR_NOTE, NULL,
+            "unknown: the kernel has no perf events, or /proc is hidden");
     else
         add(d, "counters", "perf_event_paranoid", paranoid <= 1 ? DOCTOR_OK : DOCTOR_NOTE,
-            paranoid <= 1 ? NULL : "1 or less lets users without CAP_PERFMON count context switches and migrations too",
+            paranoid <= 1
+                ? NULL
+                : "1 or less lets users without CAP_PERFMON count context switches and migrations too",
             "%d", paranoid);
     add(d, "counters", "core PMU", core_pmu ? DOCTOR_OK : DOCTOR_MISSING, NULL, "%s",
         core_pmu ? core_pmu : "libpfm4 knows none for this CPU; generic events may still work");
@@ -169,7 +177,8 @@ void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core
             flops = flops || strcmp(set->name, "flops") == 0;
         }
     if (!flops)
-        add(d, "counters", "flops", DOCTOR_MISSING, NULL, "no counter of floating-point operations known for this CPU");
+        add(d, "counters", "flops", DOCTOR_MISSING, NULL,
+            "no counter of floating-point operations known for this CPU");
 }
 
 /* ---- programs of others ---- */
@@ -183,8 +192,8 @@ void doctor_tools(doctor_report *d, const char *path)
     };
     for (size_t t = 0; t < sizeof tools / sizeof *tools; t++) {
         bool found = host_has_program(path, tools[t].name);
-        add(d, "tools", tools[t].name, found ? DOCTOR_OK : DOCTOR_MISSING, found ? NULL : tools[t].advice, "%s%s",
-            found ? "" : "not installed; ", tools[t].purpose);
+        add(d, "tools", tools[t].name, found ? DOCTOR_OK : DOCTOR_MISSING, found ? NULL : tools[t].advice,
+            "%s%s", found ? "" : "not installed; ", tools[t].purpose);
     }
 }
 
@@ -195,8 +204,9 @@ static void judge_share(doctor_report *d, const host *h, const environment *e)
     size_t usable = e->allowed && e->allowed < h->cpus ? e->allowed : h->cpus;
     if (e->is_virtual)
         add(d, "noise", "virtual machine", DOCTOR_NOTE,
-            "neighbours share caches and memory bandwidth unseen: repeat in fresh processes and compare in interleaved "
-            "blocks", "%s", *e->hypervisor ? e->hypervisor : "yes");
+            "neighbours share caches and memory bandwidth unseen: repeat in fresh processes and compare in "
+            "interleaved blocks",
+            "%s", *e->hypervisor ? e->hypervisor : "yes");
     else
         add(d, "noise", "virtual machine", DOCTOR_OK, NULL, "no");
     if (!isnan(e->steal))
@@ -206,8 +216,8 @@ static void judge_share(doctor_report *d, const host *h, const environment *e)
     if (!isnan(e->load)) {
         bool busy = e->load > 0.5 * (double)usable;
         add(d, "noise", "load", busy ? DOCTOR_WARNING : DOCTOR_OK,
-            busy ? "stop what else is running, or use fewer --threads" : NULL, "%.2f over a minute, on %zu CPUs", e->load,
-            usable);
+            busy ? "stop what else is running, or use fewer --threads" : NULL,
+            "%.2f over a minute, on %zu CPUs", e->load, usable);
     }
     if (!isnan(e->pressure))
         add(d, "noise", "pressure", e->pressure > 5 ? DOCTOR_WARNING : DOCTOR_OK,
@@ -217,8 +227,9 @@ static void judge_share(doctor_report *d, const host *h, const environment *e)
         add(d, "noise", "cpu quota", DOCTOR_OK, NULL, "none known");
     else
         add(d, "noise", "cpu quota", e->quota < (double)usable ? DOCTOR_WARNING : DOCTOR_OK,
-            e->quota < (double)usable ? "threads beyond the quota are stopped for whole periods: set --threads to at "
-                                        "most the quota" : NULL,
+            e->quota < (double)usable
+                ? "threads beyond the quota are stopped for whole periods: set --threads to at most the quota"
+                : NULL,
             "%.2f CPUs by the control group", e->quota);
     add(d, "noise", "affinity", e->allowed < h->cpus && e->allowed ? DOCTOR_NOTE : DOCTOR_OK, NULL,
         "%zu of %zu CPUs allowed", e->allowed, h->cpus);
@@ -233,24 +244,30 @@ static void judge_frequency(doctor_report *d, const environment *e)
         *e->governor ? e->governor : unknown);
     bool turbo = strcmp(e->turbo, "on") == 0;
     add(d, "noise", "turbo", turbo ? DOCTOR_NOTE : DOCTOR_OK,
-        turbo ? "the clock depends on temperature and on how many cores work; switch it off to compare (cpufreq/boost, "
-                "intel_pstate/no_turbo)" : NULL, "%s", *e->turbo ? e->turbo : unknown);
+        turbo ? "the clock depends on temperature and on how many cores work; switch it off to compare "
+                "(cpufreq/boost, intel_pstate/no_turbo)"
+              : NULL,
+        "%s", *e->turbo ? e->turbo : unknown);
     bool smt = strcmp(e->smt, "on") == 0;
     add(d, "noise", "smt", smt ? DOCTOR_NOTE : DOCTOR_OK,
-        smt ? "two threads share a core: use --threads with the number of cores and pin them (OMP_PLACES=cores "
-              "OMP_PROC_BIND=close)" : NULL, "%s", *e->smt ? e->smt : unknown);
+        smt ? "two threads share a core: use --threads with the number of cores and pin them "
+              "(OMP_PLACES=cores OMP_PROC_BIND=close)"
+            : NULL,
+        "%s", *e->smt ? e->smt : unknown);
 }
 
 static void judge_memory(doctor_report *d, const environment *e)
 {
     bool never = strcmp(e->thp, "never") == 0;
     add(d, "noise", "huge pages", never ? DOCTOR_NOTE : DOCTOR_OK,
-        never ? "large tensors take more TLB misses; echo madvise > /sys/kernel/mm/transparent_hugepage/enabled" : NULL,
+        never
+            ? "large tensors take more TLB misses; echo madvise > /sys/kernel/mm/transparent_hugepage/enabled"
+            : NULL,
         "%s", *e->thp ? e->thp : "not told");
     bool off = strcmp(e->aslr, "off") == 0;
     add(d, "noise", "address randomisation", off ? DOCTOR_NOTE : DOCTOR_OK,
-        off ? "one memory layout is measured again and again: its luck is not averaged over processes" : NULL, "%s",
-        *e->aslr ? e->aslr : "not told");
+        off ? "one memory layout is measured again and again: its luck is not averaged over processes" : NULL,
+        "%s", *e->aslr ? e->aslr : "not told");
     bool watchdog = strcmp(e->nmi_watchdog, "on") == 0;
     add(d, "noise", "nmi watchdog", watchdog ? DOCTOR_NOTE : DOCTOR_OK,
         watchdog ? "it holds one hardware counter: sysctl kernel.nmi_watchdog=0" : NULL, "%s",

@@ -34,9 +34,16 @@ static void read_system(environment *e, const char *root)
 static void read_signature(char *out, size_t size)
 {
 #if defined(__x86_64__) || defined(__i386__)
-    static const struct { const char *signature, *name; } known[] = {
-        {"KVMKVMKVM", "KVM"}, {"VMwareVMware", "VMware"}, {"Microsoft Hv", "Hyper-V"}, {"XenVMMXenVMM", "Xen"},
-        {"TCGTCGTCGTCG", "QEMU without acceleration"}, {"bhyve bhyve ", "bhyve"}, {"ACRNACRNACRN", "ACRN"},
+    static const struct {
+        const char *signature, *name;
+    } known[] = {
+        {"KVMKVMKVM", "KVM"},
+        {"VMwareVMware", "VMware"},
+        {"Microsoft Hv", "Hyper-V"},
+        {"XenVMMXenVMM", "Xen"},
+        {"TCGTCGTCGTCG", "QEMU without acceleration"},
+        {"bhyve bhyve ", "bhyve"},
+        {"ACRNACRNACRN", "ACRN"},
     };
     unsigned a, b, c, d;
     char text[13] = "";

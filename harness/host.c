@@ -12,9 +12,9 @@
 #include "harness/host_files.h"
 
 static const char *const extensions[] = { /* as /proc/cpuinfo spells them; x86, then Arm */
-    "sse2", "ssse3", "sse4_1", "sse4_2", "avx", "f16c", "fma", "avx2", "bmi2", "avx_vnni", "avx512f", "avx512cd",
-    "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile", "amx_int8",
-    "amx_bf16", "asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve", "sve2",
+    "sse2", "ssse3", "sse4_1", "sse4_2", "avx", "f16c", "fma", "avx2", "bmi2", "avx_vnni", "avx512f",
+    "avx512cd", "avx512bw", "avx512dq", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16",
+    "amx_tile", "amx_int8", "amx_bf16", "asimd", "asimdhp", "asimddp", "bf16", "i8mm", "sve", "sve2",
 };
 
 static bool has_word(const char *words, const char *word)
@@ -78,7 +78,8 @@ static void read_topology(host *h, const char *root)
     if (host_line(list, sizeof list, root, "/sys/devices/system/cpu/present"))
         h->cpus = host_list_count(list);
     for (size_t cpu = 0; cpu < h->cpus; cpu++) /* a core is counted at the first of its threads */
-        if (host_line(list, sizeof list, root, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list", cpu))
+        if (host_line(list, sizeof list, root, "/sys/devices/system/cpu/cpu%zu/topology/thread_siblings_list",
+                      cpu))
             h->cores += strtoul(list, NULL, 10) == cpu;
     if (h->cores == 0)
         h->cores = h->cpus;
@@ -95,9 +96,9 @@ void host_read(host *out, const char *root)
         h.memory_gib = (strtoull(kib, NULL, 10) + (1 << 19)) >> 20;
 
     char text[1024];
-    int n = snprintf(text, sizeof text, "%s\n%s\n%s\n%" PRIu64 " %" PRIu64 " %" PRIu64 "\n%zu %zu\n%" PRIu64 "\n",
-                     h.model, h.stepping, h.isa, h.l1d_bytes, h.l2_bytes, h.l3_bytes, h.cpus, h.cores,
-                     h.memory_gib);
+    int n = snprintf(text, sizeof text,
+                     "%s\n%s\n%s\n%" PRIu64 " %" PRIu64 " %" PRIu64 "\n%zu %zu\n%" PRIu64 "\n", h.model,
+                     h.stepping, h.isa, h.l1d_bytes, h.l2_bytes, h.l3_bytes, h.cpus, h.cores, h.memory_gib);
     snprintf(h.fingerprint, sizeof h.fingerprint, "%016" PRIx64,
              hash_bytes(HASH_START, text, n > 0 ? (size_t)n : 0));
     *out = h;
@@ -113,7 +114,8 @@ void host_json(FILE *out, const host *h)
     emit_json_string(out, h->stepping);
     fputs(", \"isa\": ", out);
     emit_json_string(out, h->isa);
-    fprintf(out, ", \"l1d_bytes\": %" PRIu64 ", \"l2_bytes\": %" PRIu64 ", \"l3_bytes\": %" PRIu64, h->l1d_bytes,
-            h->l2_bytes, h->l3_bytes);
-    fprintf(out, ", \"cpus\": %zu, \"cores\": %zu, \"memory_gib\": %" PRIu64 "}", h->cpus, h->cores, h->memory_gib);
+    fprintf(out, ", \"l1d_bytes\": %" PRIu64 ", \"l2_bytes\": %" PRIu64 ", \"l3_bytes\": %" PRIu64,
+            h->l1d_bytes, h->l2_bytes, h->l3_bytes);
+    fprintf(out, ", \"cpus\": %zu, \"cores\": %zu, \"memory_gib\": %" PRIu64 "}", h->cpus, h->cores,
+            h->memory_gib);
 }

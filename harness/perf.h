@@ -30,7 +30,7 @@ extern const perf_calls perf_system;
 typedef enum perf_cause {
     PERF_COUNTED,       /* there is a value */
     PERF_NO_ENCODING,   /* libpfm4 does not know the event for this CPU */
-    PERF_NO_PMU,        /* ENOENT, ENODEV, EOPNOTSUPP, ENOSYS: this kernel or virtual machine has no such counter */
+    PERF_NO_PMU,        /* ENOENT, ENODEV, EOPNOTSUPP, ENOSYS: the kernel or hypervisor has no such counter */
     PERF_NOT_PERMITTED, /* EACCES, EPERM: perf_event_paranoid, seccomp, a security module */
     PERF_NO_FILES,      /* EMFILE, ENFILE: one file per event and thread */
     PERF_REFUSED,       /* EINVAL: the event, or the group it is in, does not fit this PMU */

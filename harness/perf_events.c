@@ -1,18 +1,18 @@
 /* The events, by microarchitecture.
  *
  * A set has at most four programmable events: what an Intel core with two threads per core has, besides its
- * fixed counters for cycles and instructions. AMD cores have six, one of which may be held by the NMI watchdog.
+ * fixed counters for cycles and instructions. AMD cores have six, one of which the NMI watchdog may hold.
  *
- * Generic events (perf::...) are translated by the kernel and exist wherever it knows the PMU. What the kernel
- * takes for cache references and misses differs between vendors: last-level on Intel, L2 or L1 on AMD.
+ * Generic events (perf::...) are translated by the kernel and exist wherever it knows the PMU. What it takes
+ * for cache references and misses differs between vendors: last-level on Intel, L2 or L1 on AMD.
  *
  * Floating-point operations. Intel: retired instructions by width; one count stands for the lanes of a vector
- * (fp32: 1, 4, 8, 16), and an FMA counts twice by itself. AMX is not included. AMD: retired operations, an FMA
- * as two, of single and double precision together from Zen 2 on. Both count what the machine did: padding,
- * masked lanes and the polynomials of exp included.
+ * (fp32: 1, 4, 8, 16), and an FMA counts twice by itself. AMX is not included. AMD: retired operations, an
+ * FMA as two, of single and double precision together from Zen 2 on. Both count what the machine did:
+ * padding, masked lanes and the polynomials of exp included.
  *
- * Sources: Intel SDM volume 3, chapter on performance monitoring, event 0xC7; AMD PPR for families 17h and 19h,
- * PMCx003. */
+ * Sources: Intel SDM volume 3, chapter on performance monitoring, event 0xC7; AMD PPR for families 17h and
+ * 19h, PMCx003. */
 #include "harness/perf_events.h"
 
 #include <stdio.h>
@@ -41,7 +41,8 @@ const perf_set perf_sets[] = {
     }},
     {"flops", "amd64_fam17h_zen1", false, {
         {"fp_operations", "count",
-         "RETIRED_SSE_AVX_OPERATIONS:SP_ADD_SUB_FLOPS:SP_MULT_FLOPS:SP_DIV_FLOPS:SP_MULT_ADD_FLOPS", false, 1},
+         "RETIRED_SSE_AVX_OPERATIONS:SP_ADD_SUB_FLOPS:SP_MULT_FLOPS:SP_DIV_FLOPS:SP_MULT_ADD_FLOPS",
+         false, 1},
     }},
     {"cache", NULL, false, {
         {"cache_references", "count", "perf::CACHE-REFERENCES", false, 0},

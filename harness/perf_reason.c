@@ -20,14 +20,20 @@ static void not_permitted(char *out, size_t size, int error, int paranoid)
 {
     const char *name = strerrorname_np(error);
     if (paranoid == PERF_PARANOID_UNKNOWN)
-        snprintf(out, size, "not permitted (%s): perf_event_open is forbidden here, and perf_event_paranoid cannot "
-                 "be read", name);
+        snprintf(out, size,
+                 "not permitted (%s): perf_event_open is forbidden here, and perf_event_paranoid cannot "
+                 "be read",
+                 name);
     else if (paranoid >= 2)
-        snprintf(out, size, "not permitted (%s): perf_event_paranoid is %d; needs 1, CAP_PERFMON, or a container "
-                 "that allows perf_event_open", name, paranoid);
+        snprintf(out, size,
+                 "not permitted (%s): perf_event_paranoid is %d; needs 1, CAP_PERFMON, or a container "
+                 "that allows perf_event_open",
+                 name, paranoid);
     else
-        snprintf(out, size, "not permitted (%s) though perf_event_paranoid is %d: a seccomp filter or security "
-                 "module forbids perf_event_open", name, paranoid);
+        snprintf(out, size,
+                 "not permitted (%s) though perf_event_paranoid is %d: a seccomp filter or security "
+                 "module forbids perf_event_open",
+                 name, paranoid);
 }
 
 void perf_reason(char out[PERF_REASON_LENGTH], const perf_count *count, int paranoid)
@@ -42,7 +48,8 @@ void perf_reason(char out[PERF_REASON_LENGTH], const perf_count *count, int para
         snprintf(out, size, "libpfm4 knows no such event for this CPU");
         return;
     case PERF_NO_PMU:
-        snprintf(out, size, "no PMU: the kernel or hypervisor offers no such counter (%s)", name ? name : "absent");
+        snprintf(out, size, "no PMU: the kernel or hypervisor offers no such counter (%s)",
+                 name ? name : "absent");
         return;
     case PERF_NOT_PERMITTED:
         not_permitted(out, size, count->error, paranoid);
@@ -55,7 +62,8 @@ void perf_reason(char out[PERF_REASON_LENGTH], const perf_count *count, int para
         snprintf(out, size, "refused by the PMU (EINVAL): the event, or the group with it, does not fit");
         return;
     case PERF_NEVER_RAN:
-        snprintf(out, size, "never scheduled (time_running = 0): others hold the counters, such as the NMI watchdog");
+        snprintf(out, size,
+                 "never scheduled (time_running = 0): others hold the counters, such as the NMI watchdog");
         return;
     case PERF_UNREADABLE:
         snprintf(out, size, "the counters could not be read%s%s", name ? ": " : "", name ? name : "");

@@ -6,7 +6,7 @@
  *   worst_row_err    max over rows of ||o_i - o*_i|| / ||o*_i||
  *   lse_max_abs_err  max |lse - lse*|
  *
- * Pattern error: the pattern against dense attention of the same causality, both in fp64, on the same q, k, v.
+ * Pattern error: the pattern against dense attention of the same causality, both in fp64, same q, k, v.
  *   pattern_rel_err  ||o* - o_dense|| / ||o_dense||; rows without keys are zeros in o*
  *   pattern_mass, pattern_mass_min, pattern_mass_q01
  *                    the share m of the dense softmax that falls on allowed keys: mean, least, and the 1%
@@ -17,10 +17,10 @@
  *
  * m needs no second sum: m = exp(lse* - lse_dense), and -ln m is the difference itself, whatever underflows.
  *
- * All rows are checked where that fits the time, else a sample (harness/metrics/rows.h) whose weights make means
- * and norms estimates of those over all rows; maxima and minima are over the sample. How many rows fit is
- * reckoned, not timed, so that the same cell always checks the same rows. k and v are widened to fp64 a head
- * at a time: 16 nk d bytes. */
+ * All rows are checked where that fits the time, else a sample (harness/metrics/rows.h) whose weights make
+ * means and norms estimates of those over all rows; maxima and minima are over the sample. How many rows fit
+ * is reckoned, not timed, so that the same cell always checks the same rows. k and v are widened to fp64 a
+ * head at a time: 16 nk d bytes. */
 #include "harness/metric.h"
 
 #include <math.h>
@@ -193,7 +193,8 @@ static void record_pattern_error(recorder *r, const row_choice *rows, const find
         least = isnan(m) ? m : fmin(least, m);
         shares[kept++] = (share){m, rows[i].weight};
     }
-    static const char *const series[] = {"pattern_mass", "pattern_mass_min", "pattern_mass_q01", "pattern_kl"};
+    static const char *const series[] = {"pattern_mass", "pattern_mass_min", "pattern_mass_q01",
+                                         "pattern_kl"};
     static const char *const units[] = {"fraction", "fraction", "fraction", "nat"};
     record_real(r, "pattern_rel_err", "1", departure == 0 ? 0 : sqrt(departure / reference));
     for (size_t s = 0; s < 4 && !kept; s++)
@@ -251,7 +252,8 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     found = malloc(count * sizeof *found);
     shares = malloc(count * sizeof *shares);
     if (!x.k || !x.v || !scores || !found || !shares) {
-        status = attn_fail(err, ATTN_ENOMEM, "out of memory for the fp64 reference of n=%zu, d=%zu", nk, c->dim);
+        status =
+            attn_fail(err, ATTN_ENOMEM, "out of memory for the fp64 reference of n=%zu, d=%zu", nk, c->dim);
         goto cleanup;
     }
     attn_plan_run(b->plan, b->q, b->k, b->v, b->o, b->lse);

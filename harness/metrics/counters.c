@@ -5,14 +5,15 @@
  *   counters_running   least share of the time a counter ran; below 1 its values are scaled up, estimates
  *   counters_status    "ok", or what is missing or scaled, and why
  *
- * Each set of events is counted in a pass of its own, so that nothing is multiplexed as long as a set fits the
- * PMU; events of a set that does not fit are counted again, one by one. The kernel's own counters go along with
- * the first pass. A window is a number of runs that take WINDOW_NS together, long against the microseconds
- * that starting and stopping take. Threads: the plan runs once before anything is opened, so that OpenMP's
- * threads exist. Where one run takes longer than a pass may, later passes are left out, and say so.
+ * Each set of events is counted in a pass of its own, so that nothing is multiplexed as long as a set fits
+ * the PMU; events of a set that does not fit are counted again, one by one. The kernel's own counters go
+ * along with the first pass. A window is a number of runs that take WINDOW_NS together, long against the
+ * microseconds that starting and stopping take. Threads: the plan runs once before anything is opened, so
+ * that OpenMP's threads exist. Where one run takes longer than a pass may, later passes are left out, and say
+ * so.
  *
- * Where perf_event_open is forbidden altogether, the process's own accounts (clock_gettime and getrusage) stand
- * in for task clock, page faults and context switches. */
+ * Where perf_event_open is forbidden altogether, the process's own accounts (clock_gettime and getrusage)
+ * stand in for task clock, page faults and context switches. */
 #include "harness/metrics/counters.h"
 
 #include <errno.h>
@@ -248,7 +249,8 @@ static void record_flops(recorder *r, tally *tallies, size_t count)
     if (counted)
         record_real(r, "flops_measured", "flop", flops);
     else
-        record_absent(r, "flops_measured", "flop", "no known counter of floating-point operations on this CPU");
+        record_absent(r, "flops_measured", "flop",
+                      "no known counter of floating-point operations on this CPU");
 }
 
 static void record_status(recorder *r, const tally *tallies, size_t count, size_t accounts)
@@ -271,7 +273,8 @@ static void record_status(recorder *r, const tally *tallies, size_t count, size_
     if (hardware == 0 && software == 0)
         snprintf(text, sizeof text, "none: %s", missing ? missing->reason : "no events");
     else if (hardware == 0)
-        snprintf(text, sizeof text, "software only%s: %s", accounts ? " (from the process's own accounts)" : "",
+        snprintf(text, sizeof text, "software only%s: %s",
+                 accounts ? " (from the process's own accounts)" : "",
                  hardware_missing ? hardware_missing->reason : "no hardware events known");
     else if (missing)
         snprintf(text, sizeof text, "partial: %s: %s", missing->event->name, missing->reason);
@@ -311,15 +314,16 @@ static size_t list_events(tally *tallies, const char *core_pmu)
             *t = (tally){.event = &set->events[i], .set = set, .running = 1};
             if (!perf_set_encode(set, i, core_pmu, &t->attr, &why)) {
                 t->last.cause = PERF_NO_ENCODING;
-                snprintf(t->reason, sizeof t->reason, "libpfm4 cannot encode %s: %s", set->events[i].event, why);
+                snprintf(t->reason, sizeof t->reason, "libpfm4 cannot encode %s: %s", set->events[i].event,
+                         why);
             }
         }
     }
     return count;
 }
 
-attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, const char *core_pmu, int paranoid,
-                             attn_error *err)
+attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, const char *core_pmu,
+                             int paranoid, attn_error *err)
 {
     tally *tallies = calloc(MOST_EVENTS, sizeof *tallies);
     if (!tallies)
@@ -357,6 +361,7 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
 
 const metric metric_counters = {
     .name = "counters",
-    .summary = "hardware and kernel counters: cycles, instructions, cache and branch misses, FLOPs, page faults",
+    .summary =
+        "hardware and kernel counters: cycles, instructions, cache and branch misses, FLOPs, page faults",
     .measure = measure,
 };

@@ -22,7 +22,8 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     record_count(r, "flops_executed", "flop", cost->flops_executed);
     record_count(r, "exps_useful", "count", cost->exps_useful);
     if (cost->flops_executed)
-        record_real(r, "tile_utilisation", "fraction", (double)cost->flops_useful / (double)cost->flops_executed);
+        record_real(r, "tile_utilisation", "fraction",
+                    (double)cost->flops_useful / (double)cost->flops_executed);
     else
         record_absent(r, "tile_utilisation", "fraction", "the pattern has no pairs, so nothing is executed");
     return ATTN_OK;

@@ -65,7 +65,8 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
         record_absent(r, "peak_rss_bytes", "bytes", "/proc/self/status has no VmHWM");
     else
         record_count(r, "peak_rss_bytes", "bytes", peak);
-    record_text(r, "peak_rss_scope", from_here ? "running the plan" : "whole process, input generation included");
+    record_text(r, "peak_rss_scope",
+                from_here ? "running the plan" : "whole process, input generation included");
     return ATTN_OK;
 }
 

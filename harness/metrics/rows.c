@@ -17,7 +17,8 @@ static size_t draw(rng *random, size_t begin, size_t end)
 }
 
 /* `take` of `rows` rows of one head, each standing for `weight` as many; take >= 4 or = rows. */
-static size_t choose_in_head(row_choice *out, size_t head, size_t rows, size_t take, double weight, rng *random)
+static size_t choose_in_head(row_choice *out, size_t head, size_t rows, size_t take, double weight,
+                             rng *random)
 {
     if (take >= rows) {
         for (size_t r = 0; r < rows; r++)
@@ -34,8 +35,8 @@ static size_t choose_in_head(row_choice *out, size_t head, size_t rows, size_t t
     return count;
 }
 
-attn_status rows_choose(row_choice **out, size_t *count, size_t heads, size_t rows, double wanted, uint64_t seed,
-                        attn_error *err)
+attn_status rows_choose(row_choice **out, size_t *count, size_t heads, size_t rows, double wanted,
+                        uint64_t seed, attn_error *err)
 {
     size_t used = heads, take = rows;
     if (wanted < (double)heads * (double)rows) {

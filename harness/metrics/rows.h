@@ -18,8 +18,8 @@ typedef struct row_choice {
  *
  * A sample takes heads stratified over all heads, as many as leave ROWS_PER_HEAD rows for each, and in each
  * head the first row, the last, and one row at random from each of equal strata between them. Weights sum to
- * heads * rows, so that weighted means estimate those over all rows without bias: the first and last row stand
- * for themselves (times the heads their head stands for). */
+ * heads * rows, so that weighted means estimate those over all rows without bias: the first and last row
+ * stand for themselves (times the heads their head stands for). */
 enum { ROWS_PER_HEAD = 16 };
 ATTN_MUST_CHECK attn_status rows_choose(row_choice **out, size_t *count, size_t heads, size_t rows,
                                         double wanted, uint64_t seed, attn_error *err);

@@ -9,11 +9,11 @@
  *     "count"        MOST samples: what noise is left does not average out
  *
  * A sample is several runs where one is short: long enough that reading the clock is a thousandth of it at
- * most, and that MOST samples last half of the time limit. Warm-up lasts a twentieth of the limit, and so does
- * sampling at least, because clocks and caches take time to settle. At least LEAST samples are taken, but one
- * where a run takes longer than the limit; if that was also longer than COLD_COUNTS, the first run is the
- * sample, for what is cold at its start no longer matters. Since sampling ends when the interval looks narrow,
- * its coverage is somewhat below 95%: compare processes, not samples of one. */
+ * most, and that MOST samples last half of the time limit. Warm-up lasts a twentieth of the limit, and so
+ * does sampling at least, because clocks and caches take time to settle. At least LEAST samples are taken,
+ * but one where a run takes longer than the limit; if that was also longer than COLD_COUNTS, the first run is
+ * the sample, for what is cold at its start no longer matters. Since sampling ends when the interval looks
+ * narrow, its coverage is somewhat below 95%: compare processes, not samples of one. */
 #include "harness/metric.h"
 
 #include <math.h>

@@ -11,7 +11,8 @@
 
 Test(cli_doctor, looks_at_every_topic)
 {
-    static const char *const topics[] = {"build", "machine", "kernels", "clock", "counters", "tools", "noise"};
+    static const char *const topics[] = {"build",    "machine", "kernels", "clock",
+                                         "counters", "tools",   "noise"};
     outcome o = attnlab("doctor -o jsonl");
     cr_assert(o.exit_code == 0 && *o.err == '\0', "exit %d, stderr '%s'", o.exit_code, o.err);
     for (size_t t = 0; t < sizeof topics / sizeof *topics; t++) {
@@ -22,7 +23,8 @@ Test(cli_doctor, looks_at_every_topic)
     size_t rows = 0;
     for (char *rest = o.out, *line; (line = strsep(&rest, "\n")) && *line; rows++)
         cr_assert(strstr(line, "\"status\": \"ok\"") || strstr(line, "\"status\": \"note\"") ||
-                  strstr(line, "\"status\": \"warning\"") || strstr(line, "\"status\": \"missing\""), "%s", line);
+                      strstr(line, "\"status\": \"warning\"") || strstr(line, "\"status\": \"missing\""),
+                  "%s", line);
     cr_assert(rows > 25, "%zu rows", rows);
     outcome_free(&o);
 }
@@ -66,8 +68,17 @@ static const doctor_row *find(const doctor_report *d, const char *name)
 
 static environment quiet(void)
 {
-    return (environment){.governor = "performance", .turbo = "off", .smt = "off", .aslr = "on", .nmi_watchdog = "off",
-                         .thp = "madvise", .load = 0.1, .steal = 0, .pressure = 0, .quota = (double)NAN, .allowed = 4};
+    return (environment){.governor = "performance",
+                         .turbo = "off",
+                         .smt = "off",
+                         .aslr = "on",
+                         .nmi_watchdog = "off",
+                         .thp = "madvise",
+                         .load = 0.1,
+                         .steal = 0,
+                         .pressure = 0,
+                         .quota = (double)NAN,
+                         .allowed = 4};
 }
 
 Test(doctor, a_quiet_machine_has_nothing_to_say)
@@ -77,7 +88,8 @@ Test(doctor, a_quiet_machine_has_nothing_to_say)
     environment e = quiet();
     doctor_noise(&d, &h, &e, (clock_gaps){0});
     for (size_t i = 0; i < d.count; i++)
-        cr_assert(d.rows[i].status == DOCTOR_OK && !d.rows[i].advice, "%s: %s", d.rows[i].name, d.rows[i].value);
+        cr_assert(d.rows[i].status == DOCTOR_OK && !d.rows[i].advice, "%s: %s", d.rows[i].name,
+                  d.rows[i].value);
     doctor_free(&d);
 }
 
@@ -98,18 +110,29 @@ Test(doctor, each_disturbance_is_named_with_advice)
     strcpy(e[8].aslr, "off");
     strcpy(e[9].nmi_watchdog, "on");
     e[10].is_virtual = true;
-    static const struct { const char *name; doctor_status status; } want[] = {
-        {"steal", DOCTOR_WARNING}, {"load", DOCTOR_WARNING}, {"pressure", DOCTOR_WARNING}, {"cpu quota", DOCTOR_WARNING},
-        {"governor", DOCTOR_WARNING}, {"turbo", DOCTOR_NOTE}, {"smt", DOCTOR_NOTE}, {"huge pages", DOCTOR_NOTE},
-        {"address randomisation", DOCTOR_NOTE}, {"nmi watchdog", DOCTOR_NOTE}, {"virtual machine", DOCTOR_NOTE},
+    static const struct {
+        const char *name;
+        doctor_status status;
+    } want[] = {
+        {"steal", DOCTOR_WARNING},
+        {"load", DOCTOR_WARNING},
+        {"pressure", DOCTOR_WARNING},
+        {"cpu quota", DOCTOR_WARNING},
+        {"governor", DOCTOR_WARNING},
+        {"turbo", DOCTOR_NOTE},
+        {"smt", DOCTOR_NOTE},
+        {"huge pages", DOCTOR_NOTE},
+        {"address randomisation", DOCTOR_NOTE},
+        {"nmi watchdog", DOCTOR_NOTE},
+        {"virtual machine", DOCTOR_NOTE},
     };
     for (int i = 0; i < 11; i++) {
         doctor_report d = {0};
         doctor_noise(&d, &h, &e[i], (clock_gaps){0});
         for (size_t r = 0; r < d.count; r++) {
             bool named = strcmp(d.rows[r].name, want[i].name) == 0;
-            cr_assert(d.rows[r].status == (named ? want[i].status : DOCTOR_OK), "disturbing %s: %s is %d", want[i].name,
-                      d.rows[r].name, (int)d.rows[r].status);
+            cr_assert(d.rows[r].status == (named ? want[i].status : DOCTOR_OK), "disturbing %s: %s is %d",
+                      want[i].name, d.rows[r].name, (int)d.rows[r].status);
             cr_assert(!named || d.rows[r].advice, "%s: no advice", want[i].name);
         }
         doctor_free(&d);
@@ -117,7 +140,8 @@ Test(doctor, each_disturbance_is_named_with_advice)
     doctor_report d = {0};
     e[0] = quiet();
     doctor_noise(&d, &h, &e[0], (clock_gaps){.count = 9, .longest_ns = 4e6, .share = 0.1});
-    cr_assert(find(&d, "interruptions")->status == DOCTOR_WARNING && strstr(find(&d, "interruptions")->value, "10.00%"),
+    cr_assert(find(&d, "interruptions")->status == DOCTOR_WARNING &&
+                  strstr(find(&d, "interruptions")->value, "10.00%"),
               "interruptions: %s", find(&d, "interruptions")->value);
     doctor_free(&d);
 }
@@ -150,14 +174,16 @@ Test(doctor, counters_with_their_causes)
 {
     static fake_perf f;
     static const fake_rule rules[] = {
-        {PERF_TYPE_RAW, -1, -1, ENOENT, 0, -1}, {PERF_TYPE_SOFTWARE, -1, -1, EACCES, 0, -1}, {-1, -1, -1, -1, 0, -1},
+        {PERF_TYPE_RAW, -1, -1, ENOENT, 0, -1},
+        {PERF_TYPE_SOFTWARE, -1, -1, EACCES, 0, -1},
+        {-1, -1, -1, -1, 0, -1},
     };
     f = (fake_perf){.rules = rules, .count = seven, .times = quarter};
     perf_calls calls = fake_calls(&f);
     doctor_report d = {0};
     doctor_counters(&d, &calls, "skx", 3);
-    cr_assert(find(&d, "cycles")->status == DOCTOR_NOTE && strstr(find(&d, "cycles")->advice, "scaled"), "cycles: %s",
-              find(&d, "cycles")->value);
+    cr_assert(find(&d, "cycles")->status == DOCTOR_NOTE && strstr(find(&d, "cycles")->advice, "scaled"),
+              "cycles: %s", find(&d, "cycles")->value);
     cr_assert(find(&d, "fp32_512")->status == DOCTOR_MISSING && strstr(find(&d, "fp32_512")->value, "no PMU"),
               "fp32_512: %s", find(&d, "fp32_512")->value);
     cr_assert(find(&d, "page_faults")->status == DOCTOR_MISSING &&
@@ -166,7 +192,8 @@ Test(doctor, counters_with_their_causes)
     cr_assert(f.now_open == 0, "%zu files left open", f.now_open);
     doctor_free(&d);
     doctor_counters(&d, &calls, NULL, PERF_PARANOID_UNKNOWN);
-    cr_assert(find(&d, "core PMU")->status == DOCTOR_MISSING && find(&d, "flops")->status == DOCTOR_MISSING, "no PMU");
+    cr_assert(find(&d, "core PMU")->status == DOCTOR_MISSING && find(&d, "flops")->status == DOCTOR_MISSING,
+              "no PMU");
     doctor_free(&d);
 }
 

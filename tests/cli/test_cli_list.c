@@ -67,7 +67,8 @@ Test(cli_list, one_kind_in_every_format)
 Test(cli_list, parameters_with_their_defaults)
 {
     outcome o = attnlab("list patterns");
-    cr_assert(strstr(o.out, "l=sqrt(n) c=8 head=merged|block|summary sub=0"), "fixed is missing in '%s'", o.out);
+    cr_assert(strstr(o.out, "l=sqrt(n) c=8 head=merged|block|summary sub=0"), "fixed is missing in '%s'",
+              o.out);
     outcome_free(&o);
     o = attnlab("list patterns -o json");
     cr_assert(strstr(o.out, "{\"key\": \"k\", \"default\": \"128\", \"min\": 0, \"max\": 16777216"),
@@ -104,13 +105,27 @@ Test(cli_list, plugins_are_listed_with_their_file)
     outcome_free(&o);
 }
 
+Test(cli_list, plots)
+{
+    outcome o = attnlab("list plots -o jsonl");
+    cr_assert(o.exit_code == 0 && strstr(o.out, "{\"kind\": \"plot\", \"name\": \"time\""), "exit %d: '%s'",
+              o.exit_code, o.out);
+    outcome_free(&o);
+    o = shell("PATH=/nowhere \"$ATTNLAB\" list plots -o jsonl");
+    cr_assert(o.exit_code == 0 && strstr(o.out, "gnuplot is not installed"), "exit %d: '%s'", o.exit_code,
+              o.out);
+    outcome_free(&o);
+}
+
 Test(cli_list, bad_operands)
 {
     outcome o = attnlab("list kernel");
-    cr_assert(o.exit_code == 2 && one_complaint(&o, "kernel", "kernels", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "kernel", "kernels", NULL), "exit %d: %s", o.exit_code,
+              o.err);
     outcome_free(&o);
     o = attnlab("list zzz");
-    cr_assert(o.exit_code == 2 && one_complaint(&o, "zzz", "patterns", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "zzz", "patterns", NULL), "exit %d: %s", o.exit_code,
+              o.err);
     outcome_free(&o);
     o = attnlab("list patterns kernels");
     cr_assert(o.exit_code == 2 && one_complaint(&o, "kernels", NULL), "exit %d: %s", o.exit_code, o.err);

@@ -34,7 +34,8 @@ static void put(const char *path, const char *text)
 
 static void xeon(void)
 {
-    put("/proc/cpuinfo", CPUINFO("2000.1", "0x2b000461", "fpu sse2 avx avx2 fma avx512f avx512_bf16 amx_tile zz"));
+    put("/proc/cpuinfo",
+        CPUINFO("2000.1", "0x2b000461", "fpu sse2 avx avx2 fma avx512f avx512_bf16 amx_tile zz"));
     put("/proc/meminfo", "MemTotal:       131481120 kB\nMemFree:  12 kB\n");
     put("/sys/devices/system/cpu/present", "0-3\n");
     static const char *const siblings[] = {"0,2", "1,3", "0,2", "1,3"};
@@ -43,11 +44,17 @@ static void xeon(void)
         snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
         put(path, siblings[cpu]);
     }
-    static const struct { const char *level, *type, *size; } caches[] = {
-        {"1", "Data", "48K"}, {"1", "Instruction", "32K"}, {"2", "Unified", "2048K"}, {"3", "Unified", "105M"},
+    static const struct {
+        const char *level, *type, *size;
+    } caches[] = {
+        {"1", "Data", "48K"},
+        {"1", "Instruction", "32K"},
+        {"2", "Unified", "2048K"},
+        {"3", "Unified", "105M"},
     };
     for (int i = 0; i < 4; i++) {
-        const char *names[] = {"level", "type", "size"}, *values[] = {caches[i].level, caches[i].type, caches[i].size};
+        const char *names[] = {"level", "type", "size"},
+                   *values[] = {caches[i].level, caches[i].type, caches[i].size};
         for (int f = 0; f < 3; f++) {
             char path[128];
             snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", i, names[f]);
@@ -64,8 +71,8 @@ Test(host, reads_a_machine)
     cr_assert(strcmp(h.model, "Intel(R) Xeon(R) Platinum 8480+") == 0, "model '%s'", h.model);
     cr_assert(strcmp(h.stepping, "GenuineIntel 6/143/8") == 0, "stepping '%s'", h.stepping);
     cr_assert(strcmp(h.isa, "sse2 avx fma avx2 avx512f avx512_bf16 amx_tile") == 0, "isa '%s'", h.isa);
-    cr_assert(h.l1d_bytes == 48 << 10 && h.l2_bytes == 2 << 20 && h.l3_bytes == 105 << 20, "caches %zu %zu %zu",
-              (size_t)h.l1d_bytes, (size_t)h.l2_bytes, (size_t)h.l3_bytes);
+    cr_assert(h.l1d_bytes == 48 << 10 && h.l2_bytes == 2 << 20 && h.l3_bytes == 105 << 20,
+              "caches %zu %zu %zu", (size_t)h.l1d_bytes, (size_t)h.l2_bytes, (size_t)h.l3_bytes);
     cr_assert(h.cpus == 4 && h.cores == 2, "%zu cpus, %zu cores", h.cpus, h.cores);
     cr_assert(h.memory_gib == 125, "%zu GiB", (size_t)h.memory_gib);
     cr_assert(strlen(h.fingerprint) == 16, "fingerprint '%s'", h.fingerprint);
@@ -77,7 +84,8 @@ Test(host, fingerprint_ignores_what_wobbles)
     host before, after;
     host_read(&before, scratch_folder());
     /* another clock rate, microcode and kernel (which takes some memory and names another extension) */
-    put("/proc/cpuinfo", CPUINFO("3512.9", "0x2b0005c0", "fpu sse2 new avx avx2 fma avx512f avx512_bf16 amx_tile zz"));
+    put("/proc/cpuinfo",
+        CPUINFO("3512.9", "0x2b0005c0", "fpu sse2 new avx avx2 fma avx512f avx512_bf16 amx_tile zz"));
     put("/proc/meminfo", "MemTotal:       131402344 kB\n");
     put("/proc/loadavg", "7.00 1 1 1/1 1\n");
     host_read(&after, scratch_folder());
@@ -110,7 +118,8 @@ Test(host, this_machine_twice)
     host_read(&a, "");
     host_read(&b, "");
     cr_assert(strcmp(a.fingerprint, b.fingerprint) == 0 && *a.model && a.cpus > 0 && a.cores <= a.cpus,
-              "'%s' %s, then %s; %zu cpus, %zu cores", a.model, a.fingerprint, b.fingerprint, a.cpus, a.cores);
+              "'%s' %s, then %s; %zu cpus, %zu cores", a.model, a.fingerprint, b.fingerprint, a.cpus,
+              a.cores);
 }
 
 Test(host, an_empty_machine_is_unknown_not_a_crash)
@@ -119,11 +128,11 @@ Test(host, an_empty_machine_is_unknown_not_a_crash)
     environment e;
     host_read(&h, scratch_folder());
     environment_read(&e, scratch_folder());
-    cr_assert(*h.model && h.cpus == 0 && h.l1d_bytes == 0 && h.memory_gib == 0, "model '%s', %zu cpus", h.model,
-              h.cpus);
-    cr_assert(isnan(e.load) && isnan(e.steal) && isnan(e.quota) && !*e.governor && !*e.turbo && !e.is_virtual &&
-              e.perf_paranoid == PERF_PARANOID_UNKNOWN, "load %g, quota %g, governor '%s'", e.load, e.quota,
-              e.governor);
+    cr_assert(*h.model && h.cpus == 0 && h.l1d_bytes == 0 && h.memory_gib == 0, "model '%s', %zu cpus",
+              h.model, h.cpus);
+    cr_assert(isnan(e.load) && isnan(e.steal) && isnan(e.quota) && !*e.governor && !*e.turbo &&
+                  !e.is_virtual && e.perf_paranoid == PERF_PARANOID_UNKNOWN,
+              "load %g, quota %g, governor '%s'", e.load, e.quota, e.governor);
 }
 
 Test(host, arm_without_model_name)
@@ -155,13 +164,13 @@ Test(host, environment_of_a_machine)
     put("/sys/fs/cgroup/job/7/cpu.max", "150000 100000\n");
     environment e;
     environment_read(&e, scratch_folder());
-    cr_assert(strcmp(e.os, "Some Linux 12") == 0 && strcmp(e.microcode, "0x1") == 0, "os '%s', microcode '%s'", e.os,
-              e.microcode);
-    cr_assert(e.load == 1.25 && fabs(e.steal - 0.02) < 1e-12 && e.pressure == 3.5, "load %g, steal %g, pressure %g",
-              e.load, e.steal, e.pressure);
-    cr_assert(strcmp(e.governor, "powersave") == 0 && strcmp(e.turbo, "off") == 0 && strcmp(e.smt, "on") == 0 &&
-              strcmp(e.aslr, "on") == 0 && strcmp(e.nmi_watchdog, "off") == 0, "%s %s %s %s %s", e.governor, e.turbo,
-              e.smt, e.aslr, e.nmi_watchdog);
+    cr_assert(strcmp(e.os, "Some Linux 12") == 0 && strcmp(e.microcode, "0x1") == 0,
+              "os '%s', microcode '%s'", e.os, e.microcode);
+    cr_assert(e.load == 1.25 && fabs(e.steal - 0.02) < 1e-12 && e.pressure == 3.5,
+              "load %g, steal %g, pressure %g", e.load, e.steal, e.pressure);
+    cr_assert(strcmp(e.governor, "powersave") == 0 && strcmp(e.turbo, "off") == 0 &&
+                  strcmp(e.smt, "on") == 0 && strcmp(e.aslr, "on") == 0 && strcmp(e.nmi_watchdog, "off") == 0,
+              "%s %s %s %s %s", e.governor, e.turbo, e.smt, e.aslr, e.nmi_watchdog);
     cr_assert(strcmp(e.thp, "always") == 0 && e.perf_paranoid == -1 && e.is_virtual && e.quota == 1.5,
               "thp %s, paranoid %d, virtual %d, quota %g", e.thp, e.perf_paranoid, e.is_virtual, e.quota);
 }
@@ -216,9 +225,11 @@ Test(build_info, describes_this_program)
 {
     const build_info *b = build_info_get();
     cr_assert(b == build_info_get(), "two answers");
-    cr_assert(strcmp(b->version, ATTN_VERSION) == 0 && *b->compiler && strstr(b->flags, "-std=c17") && *b->mode,
-              "version '%s', compiler '%s', flags '%s', mode '%s'", b->version, b->compiler, b->flags, b->mode);
-    cr_assert(strlen(b->commit) == 40 || strlen(b->commit) == 64 || *b->commit == '\0', "commit '%s'", b->commit);
+    cr_assert(
+        strcmp(b->version, ATTN_VERSION) == 0 && *b->compiler && strstr(b->flags, "-std=c17") && *b->mode,
+        "version '%s', compiler '%s', flags '%s', mode '%s'", b->version, b->compiler, b->flags, b->mode);
+    cr_assert(strlen(b->commit) == 40 || strlen(b->commit) == 64 || *b->commit == '\0', "commit '%s'",
+              b->commit);
     cr_assert(strlen(b->binary) == 16, "binary '%s'", b->binary);
     for (const char *c = b->binary; *c; c++)
         cr_assert(isxdigit((unsigned char)*c), "binary '%s'", b->binary);
@@ -235,6 +246,6 @@ Test(clock, is_monotonic_and_has_a_quality)
     clock_quality q = clock_measure();
     cr_assert(q.step_ns >= 1 && q.read_ns > 0, "step %g, read %g", q.step_ns, q.read_ns);
     clock_gaps g = clock_watch(0.002);
-    cr_assert(g.share >= 0 && g.share <= 1 && (g.count > 0) == (g.longest_ns > 0), "%zu gaps, longest %g, share %g",
-              g.count, g.longest_ns, g.share);
+    cr_assert(g.share >= 0 && g.share <= 1 && (g.count > 0) == (g.longest_ns > 0),
+              "%zu gaps, longest %g, share %g", g.count, g.longest_ns, g.share);
 }

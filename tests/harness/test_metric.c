@@ -17,7 +17,8 @@ static cell small(const char *spec)
 Test(metric, every_metric_has_a_unique_name_and_a_summary)
 {
     for (size_t i = 0; metrics[i]; i++) {
-        cr_assert(metrics[i]->name && metrics[i]->summary && metrics[i]->measure, "metric %zu is incomplete", i);
+        cr_assert(metrics[i]->name && metrics[i]->summary && metrics[i]->measure, "metric %zu is incomplete",
+                  i);
         for (size_t j = 0; j < i; j++)
             cr_assert(strcmp(metrics[i]->name, metrics[j]->name) != 0, "%s is there twice", metrics[i]->name);
     }
@@ -38,7 +39,8 @@ Test(metric, no_series_is_recorded_by_two_metrics)
             for (size_t k = 0; k < count; k++)
                 if (strcmp(seen[k], got.at[s].series) == 0) {
                     known = true;
-                    cr_assert(k >= before, "%s records %s, which another metric does too", metrics[i]->name, seen[k]);
+                    cr_assert(k >= before, "%s records %s, which another metric does too", metrics[i]->name,
+                              seen[k]);
                 }
             if (!known) {
                 cr_assert(count < 64, "too many series");
@@ -58,7 +60,8 @@ Test(metric_time, samples_and_reason)
     cr_assert(samples >= 3, "%zu samples", samples);
     for (size_t i = 0; i < got.count; i++)
         if (strcmp(got.at[i].series, "time_ns") == 0)
-            cr_assert(got.at[i].kind == RECORD_REAL && got.at[i].number > 0 && strcmp(got.at[i].unit, "ns") == 0,
+            cr_assert(got.at[i].kind == RECORD_REAL && got.at[i].number > 0 &&
+                          strcmp(got.at[i].unit, "ns") == 0,
                       "sample %zu: %g %s", i, got.at[i].number, got.at[i].unit);
     cr_assert(capture_number(&got, "warmup_ns") > 0, "no warm-up");
     cr_assert(capture_number(&got, "time_iterations") >= 1, "no iterations");
@@ -88,9 +91,12 @@ Test(metric_flops, exact_counts)
     capture_metric(&got, "flops", &m);
     double pairs = 64 * 6 - 5 * 6 / 2; /* n(k+1) - k(k+1)/2 */
     double total = pairs * 3 * 2;
-    cr_assert(capture_number(&got, "pairs") == pairs, "pairs %g, not %g", capture_number(&got, "pairs"), pairs);
-    cr_assert(capture_number(&got, "pairs_total") == total, "pairs_total %g", capture_number(&got, "pairs_total"));
-    cr_assert(capture_number(&got, "exps_useful") == total, "exps_useful %g", capture_number(&got, "exps_useful"));
+    cr_assert(capture_number(&got, "pairs") == pairs, "pairs %g, not %g", capture_number(&got, "pairs"),
+              pairs);
+    cr_assert(capture_number(&got, "pairs_total") == total, "pairs_total %g",
+              capture_number(&got, "pairs_total"));
+    cr_assert(capture_number(&got, "exps_useful") == total, "exps_useful %g",
+              capture_number(&got, "exps_useful"));
     double useful = capture_number(&got, "flops_useful"), executed = capture_number(&got, "flops_executed");
     cr_assert(useful == 4 * 16 * total && executed >= useful, "useful %g, executed %g", useful, executed);
     cr_assert(capture_number(&got, "tile_utilisation") == useful / executed, "tile_utilisation %g",
@@ -108,10 +114,13 @@ Test(metric_memory, exact_parts)
     double tensors = 2 * (96 * 24 * 4 * (2 * 4 + 2 * 2) + 96 * 4 * 4);
     cr_assert(capture_number(&got, "tensors_bytes") == tensors, "tensors %g, not %g",
               capture_number(&got, "tensors_bytes"), tensors);
-    cr_assert(capture_number(&got, "bytes_model") == tensors, "bytes_model %g", capture_number(&got, "bytes_model"));
-    cr_assert(capture_number(&got, "workspace_bytes") == (double)attn_plan_cost(m.bench.plan)->workspace_bytes,
+    cr_assert(capture_number(&got, "bytes_model") == tensors, "bytes_model %g",
+              capture_number(&got, "bytes_model"));
+    cr_assert(capture_number(&got, "workspace_bytes") ==
+                  (double)attn_plan_cost(m.bench.plan)->workspace_bytes,
               "workspace %g", capture_number(&got, "workspace_bytes"));
-    cr_assert(capture_number(&got, "peak_rss_bytes") > tensors, "peak %g", capture_number(&got, "peak_rss_bytes"));
+    cr_assert(capture_number(&got, "peak_rss_bytes") > tensors, "peak %g",
+              capture_number(&got, "peak_rss_bytes"));
     metric_bench_close(&m);
 }
 

@@ -22,8 +22,8 @@ typedef struct direct { /* one row */
     size_t keys;
 } direct;
 
-static void attend(const metric_bench *m, const attn_layout *layout, size_t batch, size_t g, size_t i, double *o,
-                   double *lse, size_t *keys)
+static void attend(const metric_bench *m, const attn_layout *layout, size_t batch, size_t g, size_t i,
+                   double *o, double *lse, size_t *keys)
 {
     const cell *c = &m->cell;
     size_t kv = g / (c->heads / c->kv_heads);
@@ -62,7 +62,8 @@ static void expect(metric_bench *m, double want[SERIES])
     const cell *c = &m->cell;
     size_t rows = c->batch * c->heads * c->n, kept = 0, empty = 0;
     double *mass = malloc(rows * sizeof *mass);
-    double error = 0, norm = 0, worst = 0, worst_row = 0, worst_lse = 0, departure = 0, reference = 0, sum = 0, kl = 0;
+    double error = 0, norm = 0, worst = 0, worst_row = 0, worst_lse = 0, departure = 0, reference = 0,
+           sum = 0, kl = 0;
     attn_plan_run(m->bench.plan, m->bench.q, m->bench.k, m->bench.v, m->bench.o, m->bench.lse);
     for (size_t r = 0; r < rows; r++) {
         direct x;
@@ -93,8 +94,17 @@ static void expect(metric_bench *m, double want[SERIES])
     qsort(mass, kept, sizeof *mass, ascending);
     size_t q01 = (size_t)ceil(0.01 * (double)kept) - 1;
     double values[SERIES] = {
-        worst, sqrt(error / norm), worst_row, worst_lse, sqrt(departure / reference), sum / (double)kept, mass[0],
-        mass[q01], kl / (double)kept, (double)rows, (double)empty,
+        worst,
+        sqrt(error / norm),
+        worst_row,
+        worst_lse,
+        sqrt(departure / reference),
+        sum / (double)kept,
+        mass[0],
+        mass[q01],
+        kl / (double)kept,
+        (double)rows,
+        (double)empty,
     };
     memcpy(want, values, sizeof values);
     free(mass);
@@ -118,11 +128,11 @@ Test(metric_accuracy, equals_a_direct_computation)
         capture_metric(&got, "accuracy", &m);
         for (size_t s = 0; s < SERIES; s++) {
             double value = capture_number(&got, series[s]);
-            /* errors of the kernel are differences near fp32's epsilon, taken here in another order in fp64 */
+            /* the kernel's errors are differences near fp32's epsilon, from sums in another order */
             double tolerance = s < 4 ? 1e-13 + 1e-6 * want[s] : 1e-11 * (1 + fabs(want[s]));
             cr_assert(fabs(value - want[s]) <= tolerance, "%s n=%zu d=%zu seed=%llu: %s is %.12g, not %.12g",
-                      cells[t].spec, cells[t].n, cells[t].dim, (unsigned long long)cells[t].seed, series[s], value,
-                      want[s]);
+                      cells[t].spec, cells[t].n, cells[t].dim, (unsigned long long)cells[t].seed, series[s],
+                      value, want[s]);
         }
         cr_assert(want[1] < 1e-5, "%s: the kernel itself is off by %g", cells[t].spec, want[1]);
         metric_bench_close(&m);
@@ -152,13 +162,15 @@ Test(metric_accuracy, dense_is_its_own_reference)
 Test(metric_accuracy, nothing_allowed)
 {
     metric_bench m;
-    metric_bench_open(&m, (cell){.spec = "fixed:l=64,c=4,head=summary", .n = 32, .heads = 2, .dim = 8, .seed = 9}, 10);
+    metric_bench_open(
+        &m, (cell){.spec = "fixed:l=64,c=4,head=summary", .n = 32, .heads = 2, .dim = 8, .seed = 9}, 10);
     capture_metric(&got, "accuracy", &m);
-    cr_assert(capture_number(&got, "empty_rows") == 64 && capture_number(&got, "rows_checked") == 64, "%g of %g empty",
-              capture_number(&got, "empty_rows"), capture_number(&got, "rows_checked"));
+    cr_assert(capture_number(&got, "empty_rows") == 64 && capture_number(&got, "rows_checked") == 64,
+              "%g of %g empty", capture_number(&got, "empty_rows"), capture_number(&got, "rows_checked"));
     cr_assert(capture_number(&got, "rel_err") == 0 && capture_number(&got, "worst_row_err") == 0 &&
               capture_number(&got, "lse_max_abs_err") == 0, "kernel error of rows that are all zeros");
-    cr_assert(capture_number(&got, "pattern_rel_err") == 1, "pattern error %g", capture_number(&got, "pattern_rel_err"));
+    cr_assert(capture_number(&got, "pattern_rel_err") == 1, "pattern error %g",
+              capture_number(&got, "pattern_rel_err"));
     cr_assert(capture_find(&got, "pattern_mass")->kind == RECORD_ABSENT &&
               capture_find(&got, "pattern_kl")->kind == RECORD_ABSENT, "mass or KL of nothing");
     metric_bench_close(&m);
@@ -188,7 +200,8 @@ Test(metric_accuracy, not_a_number_is_no_kernel_error_where_it_belongs)
     metric_bench_open(&m, (cell){.spec = "local:k=2", .n = 40, .heads = 1, .dim = 8, .seed = 10}, 10);
     ((float *)m.bench.v)[20 * 8 + 3] = (float)NAN;
     capture_metric(&got, "accuracy", &m);
-    cr_assert(capture_number(&got, "max_abs_err") < 1e-5, "max_abs_err %g", capture_number(&got, "max_abs_err"));
+    cr_assert(capture_number(&got, "max_abs_err") < 1e-5, "max_abs_err %g",
+              capture_number(&got, "max_abs_err"));
     cr_assert(capture_number(&got, "rel_err") < 1e-5, "rel_err %g", capture_number(&got, "rel_err"));
     cr_assert(capture_find(&got, "pattern_rel_err")->kind == RECORD_ABSENT, "a pattern error from NaN");
     metric_bench_close(&m);
@@ -197,7 +210,8 @@ Test(metric_accuracy, not_a_number_is_no_kernel_error_where_it_belongs)
 Test(metric_accuracy, rounding_of_bf16_shows)
 {
     metric_bench m;
-    metric_bench_open(&m, (cell){.spec = "local:k=8", .n = 64, .heads = 2, .dim = 16, .dtype = ATTN_BF16, .seed = 11}, 10);
+    metric_bench_open(
+        &m, (cell){.spec = "local:k=8", .n = 64, .heads = 2, .dim = 16, .dtype = ATTN_BF16, .seed = 11}, 10);
     capture_metric(&got, "accuracy", &m);
     double rel = capture_number(&got, "rel_err"); /* o is rounded to 8 bits: about 2^-9 / sqrt(3) */
     cr_assert(rel > 5e-4 && rel < 4e-3, "rel_err %g", rel);
@@ -216,8 +230,8 @@ Test(metric_accuracy, knows_nothing_of_threads)
             one = got;
         for (size_t s = 0; s < SERIES; s++)
             cr_assert(capture_number(&got, series[s]) == capture_number(&one, series[s]),
-                      "%s: %.17g with %d threads, %.17g with one", series[s], capture_number(&got, series[s]), threads,
-                      capture_number(&one, series[s]));
+                      "%s: %.17g with %d threads, %.17g with one", series[s], capture_number(&got, series[s]),
+                      threads, capture_number(&one, series[s]));
         metric_bench_close(&m);
     }
 }
@@ -229,7 +243,8 @@ Test(metric_accuracy, a_sample_estimates_the_whole)
     metric_bench_open(&m, c, 100);
     static capture whole;
     capture_metric(&whole, "accuracy", &m);
-    cr_assert(capture_number(&whole, "rows_checked") == 2048, "%g rows", capture_number(&whole, "rows_checked"));
+    cr_assert(capture_number(&whole, "rows_checked") == 2048, "%g rows",
+              capture_number(&whole, "rows_checked"));
     m.bench.seconds = 0.005;
     capture_metric(&got, "accuracy", &m);
     double rows = capture_number(&got, "rows_checked");
@@ -250,38 +265,45 @@ Test(rows, all_where_they_are_wanted)
     size_t count;
     cr_assert(rows_choose(&rows, &count, 3, 10, 30, 1, NULL) == ATTN_OK && count == 30, "%zu rows", count);
     for (size_t i = 0; i < count; i++)
-        cr_assert(rows[i].head == i / 10 && rows[i].row == i % 10 && rows[i].weight == 1, "choice %zu: %zu/%zu", i,
-                  rows[i].head, rows[i].row);
+        cr_assert(rows[i].head == i / 10 && rows[i].row == i % 10 && rows[i].weight == 1,
+                  "choice %zu: %zu/%zu", i, rows[i].head, rows[i].row);
     free(rows);
 }
 
 Test(rows, a_sample_is_ordered_stratified_and_weighted)
 {
-    static const struct { size_t heads, rows; double wanted; } table[] = {
-        {8, 1000, 400}, {8, 1000, 30}, {8, 1000, 0.1}, {1, 5, 4.5}, {2, 1, 1}, {100, 7, 60}, {3, 1 << 20, 50}, {16, 3, 20},
+    static const struct {
+        size_t heads, rows;
+        double wanted;
+    } table[] = {
+        {8, 1000, 400}, {8, 1000, 30}, {8, 1000, 0.1},   {1, 5, 4.5},
+        {2, 1, 1},      {100, 7, 60},  {3, 1 << 20, 50}, {16, 3, 20},
     };
     for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
         row_choice *rows;
         size_t count;
-        cr_assert(rows_choose(&rows, &count, table[t].heads, table[t].rows, table[t].wanted, 5, NULL) == ATTN_OK,
+        cr_assert(rows_choose(&rows, &count, table[t].heads, table[t].rows, table[t].wanted, 5, NULL) ==
+                      ATTN_OK,
                   "case %zu failed", t);
         double weight = 0;
         for (size_t i = 0; i < count; i++) {
             bool first = i == 0 || rows[i - 1].head != rows[i].head, last = i + 1 == count ||
                          rows[i + 1].head != rows[i].head;
-            cr_assert(rows[i].head < table[t].heads && rows[i].row < table[t].rows, "case %zu: %zu/%zu", t, rows[i].head,
-                      rows[i].row);
+            cr_assert(rows[i].head < table[t].heads && rows[i].row < table[t].rows, "case %zu: %zu/%zu", t,
+                      rows[i].head, rows[i].row);
             cr_assert(i == 0 || rows[i].head > rows[i - 1].head ||
                       (rows[i].head == rows[i - 1].head && rows[i].row > rows[i - 1].row),
                       "case %zu: choice %zu out of order", t, i);
-            cr_assert(!first || rows[i].row == 0, "case %zu: head %zu begins at row %zu", t, rows[i].head, rows[i].row);
-            cr_assert(!last || rows[i].row == table[t].rows - 1, "case %zu: head %zu ends at row %zu", t, rows[i].head,
+            cr_assert(!first || rows[i].row == 0, "case %zu: head %zu begins at row %zu", t, rows[i].head,
                       rows[i].row);
+            cr_assert(!last || rows[i].row == table[t].rows - 1, "case %zu: head %zu ends at row %zu", t,
+                      rows[i].head, rows[i].row);
             weight += rows[i].weight;
         }
         double all = (double)(table[t].heads * table[t].rows);
         cr_assert(fabs(weight - all) < 1e-6 * all, "case %zu: weights sum to %g of %g", t, weight, all);
-        cr_assert((double)count <= fmax(table[t].wanted, 4), "case %zu: %zu rows, wanted %g", t, count, table[t].wanted);
+        cr_assert((double)count <= fmax(table[t].wanted, 4), "case %zu: %zu rows, wanted %g", t, count,
+                  table[t].wanted);
         free(rows);
     }
 }
@@ -306,15 +328,18 @@ Test(rows, the_estimate_has_no_bias)
         free(rows);
     }
     double mean = sum / SEEDS, error = sqrt((squares / SEEDS - mean * mean) / SEEDS);
-    cr_assert(fabs(mean - truth) < 4 * error, "mean %g of estimates, truth %g, standard error %g", mean, truth, error);
+    cr_assert(fabs(mean - truth) < 4 * error, "mean %g of estimates, truth %g, standard error %g", mean,
+              truth, error);
 }
 
 Test(rows, a_seed_decides)
 {
     row_choice *a, *b, *c;
     size_t na, nb, nc;
-    cr_assert(rows_choose(&a, &na, 8, 4096, 256, 1, NULL) == ATTN_OK && rows_choose(&b, &nb, 8, 4096, 256, 1, NULL) == ATTN_OK &&
-              rows_choose(&c, &nc, 8, 4096, 256, 2, NULL) == ATTN_OK, "choosing failed");
+    cr_assert(rows_choose(&a, &na, 8, 4096, 256, 1, NULL) == ATTN_OK &&
+                  rows_choose(&b, &nb, 8, 4096, 256, 1, NULL) == ATTN_OK &&
+                  rows_choose(&c, &nc, 8, 4096, 256, 2, NULL) == ATTN_OK,
+              "choosing failed");
     cr_assert(na == nb && memcmp(a, b, na * sizeof *a) == 0, "the same seed, other rows");
     cr_assert(na != nc || memcmp(a, c, na * sizeof *a) != 0, "another seed, the same rows");
     free(a);

@@ -30,7 +30,7 @@ static void half(pid_t thread, uint64_t *enabled, uint64_t *running)
     *running = 500;
 }
 
-/* The fake counts per window, whatever runs in it: a recorded value times the runs per window is its count. */
+/* The fake counts per window, whatever runs in it: a recorded value times the runs per window is it. */
 static void measure(const fake_rule *rules, void (*times)(pid_t, uint64_t *, uint64_t *), const char *pmu,
                     int paranoid, double seconds)
 {
@@ -40,7 +40,8 @@ static void measure(const fake_rule *rules, void (*times)(pid_t, uint64_t *, uin
     fake = (fake_perf){.rules = rules, .count = a_million_and_config, .times = times};
     perf_calls calls = fake_calls(&fake);
     capture_start(&got);
-    cr_assert(counters_measure(&m.bench, &got.recorder, &calls, pmu, paranoid, &err) == ATTN_OK, "%s", err.message);
+    cr_assert(counters_measure(&m.bench, &got.recorder, &calls, pmu, paranoid, &err) == ATTN_OK, "%s",
+              err.message);
     cr_assert(fake.now_open == 0, "%zu files left open", fake.now_open);
     metric_bench_close(&m);
 }
@@ -62,16 +63,19 @@ Test(metric_counters, everything_counts)
     measure(NULL, always, "skx", -1, 10);
     cr_assert(strcmp(status(), "ok") == 0, "status '%s'", status());
     static const char *const names[] = {
-        "cycles", "instructions", "branches", "branch_misses", "cache_references", "cache_misses", "fp32_scalar",
-        "fp32_128", "fp32_256", "fp32_512", "task_clock_ns", "page_faults", "context_switches", "cpu_migrations",
+        "cycles",        "instructions", "branches",         "branch_misses",  "cache_references",
+        "cache_misses",  "fp32_scalar",  "fp32_128",         "fp32_256",       "fp32_512",
+        "task_clock_ns", "page_faults",  "context_switches", "cpu_migrations",
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char series[64];
         snprintf(series, sizeof series, "counter.%s", names[i]);
         const captured *c = capture_find(&got, series);
-        cr_assert(c && c->kind == RECORD_REAL && c->number > 0, "%s is %s", series, c ? c->text : "not recorded");
+        cr_assert(c && c->kind == RECORD_REAL && c->number > 0, "%s is %s", series,
+                  c ? c->text : "not recorded");
     }
-    cr_assert(capture_number(&got, "counters_running") == 1, "running %g", capture_number(&got, "counters_running"));
+    cr_assert(capture_number(&got, "counters_running") == 1, "running %g",
+              capture_number(&got, "counters_running"));
 }
 
 /* The weights: 1, 4, 8 and 16 per count of codes 0x02c7, 0x08c7, 0x20c7 and 0x80c7; AMD counts operations. */
@@ -98,7 +102,9 @@ Test(metric_counters, an_unknown_cpu_has_no_flops)
 Test(metric_counters, without_a_pmu_software_remains)
 {
     static const fake_rule rules[] = {
-        {PERF_TYPE_HARDWARE, -1, -1, ENOENT, 0, -1}, {PERF_TYPE_RAW, -1, -1, ENOENT, 0, -1}, {-1, -1, -1, -1, 0, -1},
+        {PERF_TYPE_HARDWARE, -1, -1, ENOENT, 0, -1},
+        {PERF_TYPE_RAW, -1, -1, ENOENT, 0, -1},
+        {-1, -1, -1, -1, 0, -1},
     };
     measure(rules, always, "amd64_fam19h_zen3", 2, 10);
     cr_assert(strstr(status(), "software only: no PMU") == status(), "status '%s'", status());
@@ -110,7 +116,8 @@ Test(metric_counters, without_a_pmu_software_remains)
               capture_text(&got, "flops_measured"));
     cr_assert(capture_find(&got, "counter.page_faults")->kind == RECORD_REAL, "page faults: '%s'",
               capture_text(&got, "counter.page_faults"));
-    cr_assert(capture_find(&got, "counters_running")->kind == RECORD_ABSENT, "a running time without counters");
+    cr_assert(capture_find(&got, "counters_running")->kind == RECORD_ABSENT,
+              "a running time without counters");
 }
 
 Test(metric_counters, forbidden_falls_back_on_the_process)
@@ -132,7 +139,8 @@ Test(metric_counters, partly_forbidden)
         {PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_MIGRATIONS, -1, EACCES, 0, -1}, {-1, -1, -1, -1, 0, -1},
     };
     measure(rules, always, "skx", 2, 10);
-    cr_assert(strstr(status(), "partial: cpu_migrations: not permitted") == status(), "status '%s'", status());
+    cr_assert(strstr(status(), "partial: cpu_migrations: not permitted") == status(), "status '%s'",
+              status());
     cr_assert(capture_find(&got, "counter.cycles")->kind == RECORD_REAL, "no cycles");
 }
 
@@ -148,7 +156,8 @@ Test(metric_counters, multiplexing_is_flagged)
 {
     measure(NULL, half, "skx", -1, 10);
     cr_assert(strstr(status(), "scaled: a counter ran 50% of the time") == status(), "status '%s'", status());
-    cr_assert(capture_number(&got, "counters_running") == 0.5, "running %g", capture_number(&got, "counters_running"));
+    cr_assert(capture_number(&got, "counters_running") == 0.5, "running %g",
+              capture_number(&got, "counters_running"));
 }
 
 /* The PMU takes two events of a group at most: the others are counted in passes of their own. */
@@ -184,10 +193,12 @@ Test(metric_counters, no_time_for_later_passes)
 Test(metric_counters, for_real)
 {
     metric_bench m;
-    metric_bench_open(&m, (cell){.spec = "local:k=16", .n = 256, .heads = 2, .dim = 32, .seed = 2, .threads = 2}, 0.1);
+    metric_bench_open(
+        &m, (cell){.spec = "local:k=16", .n = 256, .heads = 2, .dim = 32, .seed = 2, .threads = 2}, 0.1);
     capture_metric(&got, "counters", &m);
     const captured *clock = capture_find(&got, "counter.task_clock_ns");
-    cr_assert(clock && clock->kind == RECORD_REAL && clock->number > 0, "task clock: %s", clock ? clock->text : "none");
+    cr_assert(clock && clock->kind == RECORD_REAL && clock->number > 0, "task clock: %s",
+              clock ? clock->text : "none");
     cr_assert(*status(), "no status");
     const captured *cycles = capture_find(&got, "counter.cycles");
     cr_assert(cycles && (cycles->kind == RECORD_ABSENT ? strcmp(status(), "ok") != 0 : cycles->number > 0),

@@ -44,7 +44,8 @@ static void nobody_ran(pid_t thread, uint64_t *enabled, uint64_t *running)
 static const pid_t one[] = {1}, three[] = {1, 2, 3};
 
 /* Opens cycles, instructions, branches and misses, counts `windows` windows and closes. */
-static void count_group(fake_perf *f, const pid_t *threads, size_t thread_count, int windows, perf_count counts[4])
+static void count_group(fake_perf *f, const pid_t *threads, size_t thread_count, int windows,
+                        perf_count counts[4])
 {
     static const uint64_t configs[] = {CYCLES, INSTRUCTIONS, BRANCHES, MISSES};
     struct perf_event_attr attrs[4];
@@ -104,7 +105,8 @@ Test(perf, threads_are_summed)
     fake_perf f = {.count = by_config, .times = always};
     perf_count c[4];
     count_group(&f, three, 3, 1, c);
-    cr_assert(c[0].value == 3 * 1000 + 6 && c[3].value == 3 * 6000 + 6, "sums %g and %g", c[0].value, c[3].value);
+    cr_assert(c[0].value == 3 * 1000 + 6 && c[3].value == 3 * 6000 + 6, "sums %g and %g", c[0].value,
+              c[3].value);
     cr_assert(f.most_open == 12, "%zu files for 3 threads of 4 events", f.most_open);
 }
 
@@ -114,7 +116,8 @@ Test(perf, multiplexing_is_scaled_per_thread_and_flagged)
     perf_count c[4];
     count_group(&f, three, 3, 2, c);
     double want = 4.0 * 1001 + 1002 + 1003;
-    cr_assert(c[0].cause == PERF_COUNTED && fabs(c[0].value - want) < 1e-9, "%.17g, not %.17g", c[0].value, want);
+    cr_assert(c[0].cause == PERF_COUNTED && fabs(c[0].value - want) < 1e-9, "%.17g, not %.17g", c[0].value,
+              want);
     cr_assert(c[0].running == 0.25, "running %g", c[0].running);
 }
 
@@ -133,8 +136,8 @@ Test(perf, a_sleeping_thread_adds_nothing)
     fake_perf f = {.count = by_config, .times = second_sleeps};
     perf_count c[4];
     count_group(&f, three, 3, 1, c);
-    cr_assert(c[0].cause == PERF_COUNTED && c[0].value == 1001 + 1003 && c[0].running == 1, "cause %d, value %g",
-              (int)c[0].cause, c[0].value);
+    cr_assert(c[0].cause == PERF_COUNTED && c[0].value == 1001 + 1003 && c[0].running == 1,
+              "cause %d, value %g", (int)c[0].cause, c[0].value);
     f.times = nobody_ran;
     count_group(&f, three, 3, 1, c);
     cr_assert(c[0].cause == PERF_NEVER_RAN && isnan(c[0].value), "nobody ran: cause %d, value %g",
@@ -158,17 +161,25 @@ Test(perf, causes_of_failure)
         count_group(&f, three, 3, 1, c);
         for (int i = 0; i < 4; i++)
             cr_assert(c[i].cause == table[t].cause && c[i].error == table[t].error && isnan(c[i].value),
-                      "errno %d, event %d: cause %d, error %d", table[t].error, i, (int)c[i].cause, c[i].error);
+                      "errno %d, event %d: cause %d, error %d", table[t].error, i, (int)c[i].cause,
+                      c[i].error);
         char reason[PERF_REASON_LENGTH];
         perf_reason(reason, &c[0], 3);
-        cr_assert(strstr(reason, table[t].word), "errno %d: '%s' lacks '%s'", table[t].error, reason, table[t].word);
+        cr_assert(strstr(reason, table[t].word), "errno %d: '%s' lacks '%s'", table[t].error, reason,
+                  table[t].word);
     }
 }
 
 Test(perf, permission_is_told_apart)
 {
-    static const struct { int error, paranoid; const char *word; } table[] = {
-        {EACCES, 3, "is 3; needs 1"}, {EACCES, 2, "is 2; needs 1"}, {EPERM, 1, "seccomp"}, {EACCES, -1, "seccomp"},
+    static const struct {
+        int error, paranoid;
+        const char *word;
+    } table[] = {
+        {EACCES, 3, "is 3; needs 1"},
+        {EACCES, 2, "is 2; needs 1"},
+        {EPERM, 1, "seccomp"},
+        {EACCES, -1, "seccomp"},
         {EPERM, PERF_PARANOID_UNKNOWN, "cannot be read"},
     };
     for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
@@ -193,8 +204,9 @@ Test(perf, one_event_of_a_group_fails)
                 cr_assert(c[i].cause == PERF_NO_PMU && isnan(c[i].value), "event %d failed, cause %d", i,
                           (int)c[i].cause);
             else
-                cr_assert(c[i].cause == PERF_COUNTED && c[i].value == (double)(3 * 1000 * (configs[i] + 1) + 6),
-                          "event %d with %d failing: cause %d, value %g", i, failing, (int)c[i].cause, c[i].value);
+                cr_assert(
+                    c[i].cause == PERF_COUNTED && c[i].value == (double)(3 * 1000 * (configs[i] + 1) + 6),
+                    "event %d with %d failing: cause %d, value %g", i, failing, (int)c[i].cause, c[i].value);
     }
 }
 
@@ -205,7 +217,8 @@ Test(perf, an_event_that_one_thread_refuses_is_out_for_all)
     fake_perf f = {.count = by_config, .times = always, .rules = rules};
     perf_count c[4];
     count_group(&f, three, 3, 1, c);
-    cr_assert(c[0].cause == PERF_REFUSED && isnan(c[0].value), "cause %d, value %g", (int)c[0].cause, c[0].value);
+    cr_assert(c[0].cause == PERF_REFUSED && isnan(c[0].value), "cause %d, value %g", (int)c[0].cause,
+              c[0].value);
     cr_assert(c[1].cause == PERF_COUNTED && c[1].value == 3 * 2000 + 6, "cause %d, value %g", (int)c[1].cause,
               c[1].value);
 }
@@ -227,8 +240,8 @@ Test(perf, too_many_members_leave_the_rest_counted)
     fake_perf f = {.count = by_config, .times = always, .rules = rules};
     perf_count c[4];
     count_group(&f, one, 1, 1, c);
-    cr_assert(c[3].cause == PERF_REFUSED && c[0].cause == PERF_COUNTED && c[2].value == 5001, "causes %d and %d",
-              (int)c[3].cause, (int)c[0].cause);
+    cr_assert(c[3].cause == PERF_REFUSED && c[0].cause == PERF_COUNTED && c[2].value == 5001,
+              "causes %d and %d", (int)c[3].cause, (int)c[0].cause);
 }
 
 Test(perf, a_thread_that_ended_is_skipped)
@@ -248,8 +261,8 @@ Test(perf, unreadable)
         fake_perf f = {.count = by_config, .times = always, .read_error = errors[e]};
         perf_count c[4];
         count_group(&f, one, 1, 1, c);
-        cr_assert(c[0].cause == PERF_UNREADABLE && isnan(c[0].value), "read error %d: cause %d, value %g", errors[e],
-                  (int)c[0].cause, c[0].value);
+        cr_assert(c[0].cause == PERF_UNREADABLE && isnan(c[0].value), "read error %d: cause %d, value %g",
+                  errors[e], (int)c[0].cause, c[0].value);
     }
 }
 
@@ -258,5 +271,6 @@ Test(perf, no_threads_count_nothing)
     fake_perf f = {.count = by_config, .times = always};
     perf_count c[4];
     count_group(&f, one, 0, 1, c);
-    cr_assert(c[0].cause == PERF_NEVER_RAN && isnan(c[0].value), "cause %d, value %g", (int)c[0].cause, c[0].value);
+    cr_assert(c[0].cause == PERF_NEVER_RAN && isnan(c[0].value), "cause %d, value %g", (int)c[0].cause,
+              c[0].value);
 }

@@ -38,13 +38,15 @@ Test(perf_encode, kernel_mode_on_request)
     struct perf_event_attr attr;
     cr_assert(perf_encode("perf::CONTEXT-SWITCHES", true, &attr, NULL), "no encoding");
     cr_assert(attr.type == PERF_TYPE_SOFTWARE && attr.config == PERF_COUNT_SW_CONTEXT_SWITCHES &&
-              !attr.exclude_kernel && !attr.exclude_user, "type %u, config %llu, exclude_kernel %u", attr.type,
-              (unsigned long long)attr.config, attr.exclude_kernel);
+                  !attr.exclude_kernel && !attr.exclude_user,
+              "type %u, config %llu, exclude_kernel %u", attr.type, (unsigned long long)attr.config,
+              attr.exclude_kernel);
 }
 
 Test(perf_encode, unknown_events_have_a_reason)
 {
-    static const char *const events[] = {"nosuchpmu::CYCLES", "skx::NO_SUCH_EVENT", "skx::FP_ARITH:NO_SUCH_MASK", ""};
+    static const char *const events[] = {"nosuchpmu::CYCLES", "skx::NO_SUCH_EVENT",
+                                         "skx::FP_ARITH:NO_SUCH_MASK", ""};
     for (size_t t = 0; t < sizeof events / sizeof *events; t++) {
         struct perf_event_attr attr;
         const char *why = NULL;
@@ -64,7 +66,8 @@ Test(perf_encode, all_sets_encode)
             for (size_t i = 0; i < perf_set_size(set); i++, encoded++) {
                 struct perf_event_attr attr;
                 const char *why;
-                cr_assert(perf_set_encode(set, i, pmu, &attr, &why), "%s::%s: %s", pmu, set->events[i].event, why);
+                cr_assert(perf_set_encode(set, i, pmu, &attr, &why), "%s::%s: %s", pmu, set->events[i].event,
+                          why);
                 cr_assert(!set->software || attr.type == PERF_TYPE_SOFTWARE, "%s is no software event",
                           set->events[i].name);
                 cr_assert(attr.exclude_kernel != set->events[i].kernel, "%s: exclude_kernel %u",
@@ -86,21 +89,31 @@ Test(perf_encode, a_set_fits_whole_names_only)
 /* CPUs younger than libpfm4 are counted with the events of an older relative, which must encode. */
 Test(perf_encode, young_cpus_have_relatives)
 {
-    static const struct { const char *vendor; int family, model; const char *pmu; } table[] = {
-        {"GenuineIntel", 6, 0xcf, "spr"}, {"GenuineIntel", 6, 0xad, "spr"}, {"AuthenticAMD", 26, 2, "amd64_fam19h_zen4"},
-        {"AuthenticAMD", 26, 68, "amd64_fam19h_zen4"}, {"GenuineIntel", 6, 1, NULL}, {"GenuineIntel", 26, 2, NULL},
+    static const struct {
+        const char *vendor;
+        int family, model;
+        const char *pmu;
+    } table[] = {
+        {"GenuineIntel", 6, 0xcf, "spr"},
+        {"GenuineIntel", 6, 0xad, "spr"},
+        {"AuthenticAMD", 26, 2, "amd64_fam19h_zen4"},
+        {"AuthenticAMD", 26, 68, "amd64_fam19h_zen4"},
+        {"GenuineIntel", 6, 1, NULL},
+        {"GenuineIntel", 26, 2, NULL},
     };
     for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
         char text[200];
-        int n = snprintf(text, sizeof text, "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %d\nmodel\t\t: %d\n"
-                         "model name\t: 7\n", table[t].vendor, table[t].family, table[t].model);
+        int n = snprintf(text, sizeof text,
+                         "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %d\nmodel\t\t: %d\n"
+                         "model name\t: 7\n",
+                         table[t].vendor, table[t].family, table[t].model);
         outcome o = shell("mkdir -p '%s'", scratch_path("proc"));
         cr_assert(o.exit_code == 0, "mkdir");
         outcome_free(&o);
         write_whole_file(scratch_path("proc/cpuinfo"), text, (size_t)n);
         const char *pmu = perf_relative_pmu(scratch_folder());
-        cr_assert(table[t].pmu ? pmu && strcmp(pmu, table[t].pmu) == 0 : !pmu, "%s %d/%d: %s", table[t].vendor,
-                  table[t].family, table[t].model, pmu ? pmu : "none");
+        cr_assert(table[t].pmu ? pmu && strcmp(pmu, table[t].pmu) == 0 : !pmu, "%s %d/%d: %s",
+                  table[t].vendor, table[t].family, table[t].model, pmu ? pmu : "none");
     }
     cr_assert(!perf_relative_pmu("/nowhere"), "a relative of nothing");
 }
@@ -161,8 +174,8 @@ Test(perf_system, software_events_for_real)
     pthread_join(other, NULL);
     if (c[0].cause == PERF_NOT_PERMITTED || (c[0].cause == PERF_NO_PMU && c[0].error == ENOSYS))
         cr_skip("perf_event_open is not allowed here");
-    cr_assert(c[0].cause == PERF_COUNTED && c[0].value > 0 && c[0].running == 1, "task clock: cause %d, value %g",
-              (int)c[0].cause, c[0].value);
+    cr_assert(c[0].cause == PERF_COUNTED && c[0].value > 0 && c[0].running == 1,
+              "task clock: cause %d, value %g", (int)c[0].cause, c[0].value);
     cr_assert(c[1].cause == PERF_COUNTED && c[1].value >= HERE + THERE && c[1].value < 2 * (HERE + THERE),
               "page faults: cause %d, value %g", (int)c[1].cause, c[1].value);
 }

@@ -22,7 +22,8 @@ Test(stats, median_of_few_samples)
 {
     double odd[] = {5, 1, 3}, even[] = {4, 1, 3, 2}, one[] = {7};
     interval m = stats_median(odd, 3, 0.95);
-    cr_assert(m.median == 3 && m.lo == 1 && m.hi == 5 && m.samples == 3, "odd: %g [%g, %g]", m.median, m.lo, m.hi);
+    cr_assert(m.median == 3 && m.lo == 1 && m.hi == 5 && m.samples == 3, "odd: %g [%g, %g]", m.median, m.lo,
+              m.hi);
     m = stats_median(even, 4, 0.95);
     cr_assert(m.median == 2.5 && m.lo == 1 && m.hi == 4, "even: %g [%g, %g]", m.median, m.lo, m.hi);
     m = stats_median(one, 1, 0.95);
@@ -62,10 +63,12 @@ Test(stats, coverage_is_exact)
     /* 1 - 2 (1 + 10) / 2^10; 1 - 2^-4 with five samples; C(20,0..5) sums to 21700 of 2^20 */
     cr_assert(fabs(stats_median_coverage(10, 0.95) - (1 - 22.0 / 1024)) < 1e-12, "10: %.17g",
               stats_median_coverage(10, 0.95));
-    cr_assert(fabs(stats_median_coverage(5, 0.95) - 0.9375) < 1e-12, "5: %.17g", stats_median_coverage(5, 0.95));
+    cr_assert(fabs(stats_median_coverage(5, 0.95) - 0.9375) < 1e-12, "5: %.17g",
+              stats_median_coverage(5, 0.95));
     cr_assert(fabs(stats_median_coverage(20, 0.95) - (1 - 2 * 21700.0 / 1048576)) < 1e-12, "20: %.17g",
               stats_median_coverage(20, 0.95));
-    cr_assert(stats_median_coverage(1, 0.95) == 0 && stats_median_coverage(0, 0.95) == 0, "one sample covers");
+    cr_assert(stats_median_coverage(1, 0.95) == 0 && stats_median_coverage(0, 0.95) == 0,
+              "one sample covers");
 }
 
 Test(stats, coverage_reaches_the_confidence)
@@ -93,8 +96,8 @@ Test(stats, coverage_by_simulation)
         }
         double share = (double)covered / TRIALS, expected = stats_median_coverage(n, 0.95);
         double tolerance = 4 * sqrt(expected * (1 - expected) / TRIALS);
-        cr_assert(fabs(share - expected) < tolerance, "count %zu: covered %.4f of trials, promised %.4f", n, share,
-                  expected);
+        cr_assert(fabs(share - expected) < tolerance, "count %zu: covered %.4f of trials, promised %.4f", n,
+                  share, expected);
     }
 }
 
@@ -106,7 +109,8 @@ Test(stats, quantiles)
     };
     for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
         double got = stats_quantile(x, 5, table[t].p);
-        cr_assert(fabs(got - table[t].want) < 1e-12, "quantile %g: %.17g, not %g", table[t].p, got, table[t].want);
+        cr_assert(fabs(got - table[t].want) < 1e-12, "quantile %g: %.17g, not %g", table[t].p, got,
+                  table[t].want);
     }
     cr_assert(stats_quantile(x, 1, 0.3) == 10, "one sample: %g", stats_quantile(x, 1, 0.3));
     cr_assert(isnan(stats_quantile(x, 0, 0.3)), "no samples: not NaN");

@@ -43,8 +43,9 @@ static int fake_open(void *context, const struct perf_event_attr *attr, pid_t th
     int number = f->opens++;
     for (const fake_rule *r = f->rules; r && r->error >= 0; r++) {
         if ((r->type >= 0 && (uint32_t)r->type != attr->type) ||
-            (r->config >= 0 && (uint64_t)r->config != attr->config) || (r->thread >= 0 && r->thread != thread) ||
-            number < r->from || (r->member >= 0 && r->member != (group >= 0)))
+            (r->config >= 0 && (uint64_t)r->config != attr->config) ||
+            (r->thread >= 0 && r->thread != thread) || number < r->from ||
+            (r->member >= 0 && r->member != (group >= 0)))
             continue;
         if (r->error) {
             errno = r->error;
@@ -54,8 +55,9 @@ static int fake_open(void *context, const struct perf_event_attr *attr, pid_t th
     }
     for (int i = 0; i < FAKE_FILES; i++)
         if (!f->files[i].open) {
-            f->files[i] = (fake_file){true, attr->disabled, *attr, thread, group < 0 ? i : group - FAKE_FIRST_FILE,
-                                      0, (uint64_t)(7000 + number)};
+            f->files[i] = (fake_file){
+                true, attr->disabled,           *attr, thread, group < 0 ? i : group - FAKE_FIRST_FILE,
+                0,    (uint64_t)(7000 + number)};
             f->now_open++;
             f->most_open = f->now_open > f->most_open ? f->now_open : f->most_open;
             return FAKE_FIRST_FILE + i;

@@ -81,7 +81,8 @@ void capture_metric(capture *c, const char *name, metric_bench *m)
     capture_start(c);
     for (size_t i = 0; metrics[i]; i++)
         if (strcmp(metrics[i]->name, name) == 0) {
-            cr_assert(metrics[i]->measure(&m->bench, &c->recorder, &err) == ATTN_OK, "%s: %s", name, err.message);
+            cr_assert(metrics[i]->measure(&m->bench, &c->recorder, &err) == ATTN_OK, "%s: %s", name,
+                      err.message);
             return;
         }
     cr_assert(false, "no metric %s", name);
@@ -106,8 +107,10 @@ const captured *capture_find(const capture *c, const char *series)
 double capture_number(const capture *c, const char *series)
 {
     const captured *found = capture_find(c, series);
-    cr_assert(found && capture_samples(c, series) == 1, "%zu samples of %s", capture_samples(c, series), series);
-    cr_assert(found->kind == RECORD_REAL || found->kind == RECORD_INT, "%s is no number: %s", series, found->text);
+    cr_assert(found && capture_samples(c, series) == 1, "%zu samples of %s", capture_samples(c, series),
+              series);
+    cr_assert(found->kind == RECORD_REAL || found->kind == RECORD_INT, "%s is no number: %s", series,
+              found->text);
     return found->number;
 }
 

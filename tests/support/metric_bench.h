@@ -37,7 +37,7 @@ void capture_metric(capture *c, const char *metric, metric_bench *m);
 
 size_t capture_samples(const capture *c, const char *series);            /* how many */
 const captured *capture_find(const capture *c, const char *series);      /* the first, or NULL */
-double capture_number(const capture *c, const char *series);             /* of the only one; else fails the test */
-const char *capture_text(const capture *c, const char *series);          /* value of TEXT, reason of ABSENT, or "" */
+double capture_number(const capture *c, const char *series);    /* of the only one; else fails the test */
+const char *capture_text(const capture *c, const char *series); /* value of TEXT, reason of ABSENT, or "" */
 
 #endif
