@@ -28,7 +28,8 @@ static void *tensor(size_t batch, size_t heads, size_t rows, size_t row_bytes)
 {
     size_t bytes, padded;
     if (__builtin_mul_overflow(batch, heads, &bytes) || __builtin_mul_overflow(bytes, rows, &bytes) ||
-        __builtin_mul_overflow(bytes, row_bytes, &bytes) || __builtin_add_overflow(bytes, (size_t)63, &padded))
+        __builtin_mul_overflow(bytes, row_bytes, &bytes) ||
+        __builtin_add_overflow(bytes, (size_t)63, &padded))
         return NULL;
     return aligned_alloc(64, padded / 64 * 64);
 }
@@ -67,8 +68,9 @@ static attn_status prepare_and_measure(const cell *c, const metric_set *set, dou
         .lse = tensor(c->batch, c->heads, c->n, sizeof(float)),
         .seconds = seconds,
     };
-    attn_status status = b.q && b.k && b.v && b.o && b.lse ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for "
-                                                                                                  "q, k, v and o");
+    attn_status status = ATTN_OK;
+    if (!b.q || !b.k || !b.v || !b.o || !b.lse)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory for q, k, v and o");
     if (!status)
         status = attn_spec_parse(&spec, c->spec, err);
     if (!status)
@@ -76,8 +78,13 @@ static attn_status prepare_and_measure(const cell *c, const metric_set *set, dou
     if (!status)
         status = input_fill(c->input, &shape, c->dtype, c->seed, b.q, b.k, b.v, err);
     if (!status) {
-        const attn_problem problem = {.layout = layout, .batch = c->batch, .kv_heads = c->kv_heads, .dim = c->dim,
-                                      .dtype = c->dtype, .threads = c->threads, .kernel = c->kernel};
+        const attn_problem problem = {.layout = layout,
+                                      .batch = c->batch,
+                                      .kv_heads = c->kv_heads,
+                                      .dim = c->dim,
+                                      .dtype = c->dtype,
+                                      .threads = c->threads,
+                                      .kernel = c->kernel};
         b.layout = layout;
         status = attn_plan_create(&b.plan, &problem, err);
     }

@@ -8,10 +8,10 @@
 #include "harness/store.h"
 
 static const option options[] = {
-    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL,
-     false},
-    {"o", OPTION_CHOICE, "FORMAT", "sql and check: any (default table); export: jsonl or csv (default jsonl)", NULL, 0, 0,
-     EMIT_CHOICES, false},
+    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0,
+     NULL, false},
+    {"o", OPTION_CHOICE, "FORMAT", "sql and check: any (default table); export: jsonl or csv (default jsonl)",
+     NULL, 0, 0, EMIT_CHOICES, false},
     {0},
 };
 
@@ -19,7 +19,7 @@ typedef struct action {
     const char *name;
     size_t operands; /* behind the name */
     const char *usage;
-    bool prints;     /* takes -o */
+    bool prints; /* takes -o */
     int (*run)(const args *a, const char *operand);
 } action;
 
@@ -38,8 +38,9 @@ static int print_path(const args *a, const char *operand)
 static int only_reading(void *context, int code, const char *first, const char *second, const char *database,
                         const char *trigger)
 {
-    static const char *const pragmas[] = {"table_info", "table_xinfo", "table_list", "index_list", "index_info",
-                                          "foreign_key_list", "function_list", "compile_options"};
+    static const char *const pragmas[] = {"table_info",    "table_xinfo",    "table_list",
+                                          "index_list",    "index_info",     "foreign_key_list",
+                                          "function_list", "compile_options"};
     (void)context, (void)second, (void)database, (void)trigger;
     switch (code) {
     case SQLITE_SELECT:
@@ -88,7 +89,8 @@ static int print_rows(sqlite3 *db, sqlite3_stmt *query, emit_format format)
         emit_row(e, values);
     }
     if (rc != SQLITE_DONE)
-        code = cli_complain((rc & 0xff) == SQLITE_BUSY ? EXIT_MACHINE : EXIT_INPUT, "sql: %s", sqlite3_errmsg(db));
+        code = cli_complain((rc & 0xff) == SQLITE_BUSY ? EXIT_MACHINE : EXIT_INPUT, "sql: %s",
+                            sqlite3_errmsg(db));
     if (!emit_close(e) && code == EXIT_FINE)
         code = cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno));
 cleanup:
@@ -114,7 +116,8 @@ static int query_sql(const args *a, const char *sql)
         code = cli_complain(EXIT_INPUT, "sql: only queries are allowed here (%.60s); SELECT reads",
                             rc == SQLITE_AUTH ? sqlite3_errmsg(db) : "this one writes");
     else if (rc != SQLITE_OK)
-        code = cli_complain((rc & 0xff) == SQLITE_BUSY ? EXIT_MACHINE : EXIT_INPUT, "sql: %s", sqlite3_errmsg(db));
+        code = cli_complain((rc & 0xff) == SQLITE_BUSY ? EXIT_MACHINE : EXIT_INPUT, "sql: %s",
+                            sqlite3_errmsg(db));
     else if (!query || sqlite3_column_count(query) == 0)
         code = cli_complain(EXIT_INPUT, "sql: nothing to answer in '%.60s'; write a SELECT", sql);
     else if (rest[strspn(rest, " \t\r\n;")])
@@ -157,7 +160,8 @@ static int check(const args *a, const char *operand)
         {"journal", "PRAGMA journal_mode", NULL},
         {"integrity", "PRAGMA integrity_check(1)", "ok"},
         {"foreign_keys",
-         "SELECT \"table\" || ' row ' || ifnull(rowid, '?') || ' lacks its ' || parent FROM pragma_foreign_key_check",
+         "SELECT \"table\" || ' row ' || ifnull(rowid, '?') || ' lacks its ' || parent "
+         "FROM pragma_foreign_key_check",
          ""},
         {"runs", "SELECT count(*) FROM runs", NULL},
         {"cells", "SELECT count(*) FROM cells", NULL},
@@ -187,9 +191,10 @@ static int check(const args *a, const char *operand)
         emit_row(e, (emit_value[]){emit_text(questions[i].name), emit_text(*answer ? answer : "ok")});
     }
     bool written = emit_close(e);
-    int code = *wrong     ? cli_complain(EXIT_INPUT, "%s is damaged: %s", store_file(s), wrong)
-               : !written ? cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno))
-                          : EXIT_FINE;
+    int code = *wrong ? cli_complain(EXIT_INPUT, "%s is damaged: %s", store_file(s), wrong)
+               : !written
+                   ? cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno))
+                   : EXIT_FINE;
     store_close(s);
     return code;
 }
@@ -258,7 +263,8 @@ static int import(const args *a, const char *file)
     if (!status)
         status = store_import(s, file, text, size, &counts, &err);
     if (!status)
-        fprintf(stderr, "%s: %zu runs, %zu measurements and %zu samples added, %zu measurements known already\n",
+        fprintf(stderr,
+                "%s: %zu runs, %zu measurements and %zu samples added, %zu measurements known already\n",
                 store_file(s), counts.runs, counts.measurements, counts.samples, counts.known);
     store_close(s);
     free(text);
@@ -284,8 +290,8 @@ static int run(const args *a)
         if (strcmp(words[0], x->name) != 0)
             continue;
         if (count - 1 != x->operands)
-            return cli_complain(EXIT_INPUT, "db %s takes %zu argument%s, not %zu; usage: %s", x->name, x->operands,
-                                x->operands == 1 ? "" : "s", count - 1, x->usage);
+            return cli_complain(EXIT_INPUT, "db %s takes %zu argument%s, not %zu; usage: %s", x->name,
+                                x->operands, x->operands == 1 ? "" : "s", count - 1, x->usage);
         if (cli_given(a, "o") && !x->prints)
             return cli_complain(EXIT_INPUT, "db %s takes no -o; usage: %s", x->name, x->usage);
         return x->run(a, x->operands ? words[1] : NULL);
@@ -299,14 +305,16 @@ const command cmd_db = {
     .min_operands = 1,
     .max_operands = 2,
     .summary = "the database of results",
-    .details = "  attnlab db path               where it is\n"
-               "  attnlab db check              whether it is whole, and what is in it\n"
-               "  attnlab db sql 'SELECT ...'   one query, reading only\n"
-               "  attnlab db export > FILE      all of it as text; equal content, equal bytes\n"
-               "  attnlab db import FILE        adds what an export holds and the database lacks\n"
-               "\n"
-               "Tables and views are described in results/README.md; the views to start from are results (one row for "
-               "each finished measurement) and latest (the newest of each cell on each host).",
+    .details =
+        "  attnlab db path               where it is\n"
+        "  attnlab db check              whether it is whole, and what is in it\n"
+        "  attnlab db sql 'SELECT ...'   one query, reading only\n"
+        "  attnlab db export > FILE      all of it as text; equal content, equal bytes\n"
+        "  attnlab db import FILE        adds what an export holds and the database lacks\n"
+        "\n"
+        "Tables and views are described in results/README.md; the views to start from are "
+               "results (one row for each finished measurement) and latest (the newest of each "
+               "cell on each host).",
     .options = options,
     .run = run,
 };

@@ -6,29 +6,30 @@
 #include "harness/run.h"
 
 static const option options[] = {
-    {"p", OPTION_TEXT, "SPEC", "pattern (default: dense, local, strided and fixed)", NULL, 0, 0, NULL,
-     true},
-    {"n", OPTION_AXIS, "AXIS", "sequence lengths: 4k, or 1k,2k, or 1k:16k*2", "1k:4k*2", 1, ATTN_MAX_N, NULL, false},
+    {"p", OPTION_TEXT, "SPEC", "pattern (default: dense, local, strided and fixed)", NULL, 0, 0, NULL, true},
+    {"n", OPTION_AXIS, "AXIS", "sequence lengths: 4k, or 1k,2k, or 1k:16k*2", "1k:4k*2", 1, ATTN_MAX_N, NULL,
+     false},
     {"d", OPTION_AXIS, "AXIS", "head dimensions", "64", ATTN_MIN_DIM, ATTN_MAX_DIM, NULL, false},
     {"batch", OPTION_SIZE, "B", "batch entries", "1", 1, 65536, NULL, false},
     {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
-    {"kv-heads", OPTION_SIZE, "H", "key and value heads; divides --heads (default: as many)", NULL, 1, 65536, NULL,
-     false},
+    {"kv-heads", OPTION_SIZE, "H", "key and value heads; divides --heads (default: as many)", NULL, 1, 65536,
+     NULL, false},
     {"dtype", OPTION_CHOICE, "TYPE", "of q, k, v and o", "f32", 0, 0, "f32|bf16|f16", false},
     {"direction", OPTION_CHOICE, "WAY", "what to compute", "fwd", 0, 0, DIRECTION_CHOICES, false},
-    {"kernel", OPTION_TEXT, "NAME", "kernel, never replaced by another; auto: the planner's choice", "auto", 0, 0, NULL,
-     false},
+    {"kernel", OPTION_TEXT, "NAME", "kernel, never replaced by another; auto: the planner's choice", "auto",
+     0, 0, NULL, false},
     {"threads", OPTION_SIZE, "T", "threads (default: all this process may use)", NULL, 1, 4096, NULL, false},
     {"input", OPTION_TEXT, "INPUT", "q, k and v: gauss, text:FILE or npy:DIR", "gauss", 0, 0, NULL, false},
     {"seed", OPTION_SEED, "SEED", "seed of the input", "1", 0, 0, NULL, false},
-    {"metrics", OPTION_TEXT, "LIST", "what to measure: time,flops,memory,accuracy,counters, or all", "all", 0, 0, NULL,
-     false},
-    {"max-time", OPTION_SECONDS, "S", "seconds for the timed pass of one cell; other passes take about as much", "1", 0,
+    {"metrics", OPTION_TEXT, "LIST", "what to measure: time,flops,memory,accuracy,counters, or all", "all", 0,
      0, NULL, false},
-    {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all", NULL, 0,
-     0, NULL, false},
+    {"max-time", OPTION_SECONDS, "S",
+     "seconds for the timed pass of one cell; other passes take about as much", "1", 0, 0, NULL, false},
+    {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all",
+     NULL, 0, 0, NULL, false},
     {"label", OPTION_TEXT, "TEXT", "kept with the run", NULL, 0, 0, NULL, false},
-    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL, false},
+    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0,
+     NULL, false},
     {"o", OPTION_CHOICE, "FORMAT", "how rows are printed", "table", 0, 0, EMIT_CHOICES, false},
     {0},
 };
@@ -73,7 +74,8 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
     r.kv_heads = cli_given(a, "kv-heads") ? cli_size(a, "kv-heads") : r.heads;
     r.plugin_count = cli_texts(a, "plugin", &r.plugins);
     if (r.direction != FORWARD)
-        return attn_fail(err, ATTN_EINVAL, "--direction %s: no kernel computes it yet; only fwd can be measured",
+        return attn_fail(err, ATTN_EINVAL,
+                         "--direction %s: no kernel computes it yet; only fwd can be measured",
                          r.direction == BACKWARD ? "bwd" : "decode");
     attn_status status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), err);
     if (!status)
@@ -164,8 +166,10 @@ static int measure_all(session *x, const sweep *cells)
     if (ended)
         return cli_fail(ended, &ending);
     if (interrupted)
-        return cli_complain(EXIT_INTERRUPTED, "interrupted; finished cells are in %s, and the same command with --resume "
-                                              "measures the rest", store_file(x->s));
+        return cli_complain(EXIT_INTERRUPTED,
+                            "interrupted; finished cells are in %s, and the same command with --resume "
+                            "measures the rest",
+                            store_file(x->s));
     if (x->failures)
         return cli_complain(x->failure == ATTN_EINTERNAL ? EXIT_INTERNAL : EXIT_MACHINE,
                             "%zu of %zu cells failed; the others are in %s", x->failures, cells->count,
@@ -214,8 +218,11 @@ static int run(const args *a)
     host_read(&here, "");
     command_line = run_command_line(&request, cells.cells[0].key.threads);
     environment_json_text = environment_text();
-    const store_run about = {.host = &here, .build = build_info_get(), .environment = environment_json_text,
-                             .command = command_line, .label = request.label};
+    const store_run about = {.host = &here,
+                             .build = build_info_get(),
+                             .environment = environment_json_text,
+                             .command = command_line,
+                             .label = request.label};
     status = command_line && environment_json_text ? store_run_begin(x.s, &about, &x.ticket, &err)
                                                    : attn_fail(&err, ATTN_ENOMEM, "out of memory");
     if (!status)
@@ -234,16 +241,17 @@ const command cmd_run = {
     .operands = "",
     .summary = "measure: axes in, rows in the database out",
     .details =
-        "Measures every pattern at every length and dimension, each in a process of its own, and keeps every sample in "
-        "the database. All cells are checked before the first is measured; when one is wrong nothing is written.\n"
+        "Measures every pattern at every length and dimension, each in a process of its own, and keeps "
+        "every sample in the database. All cells are checked before the first is measured; when one is "
+        "wrong nothing is written.\n"
         "\n"
         "  attnlab run -p dense -p 'strided:l=sqrt(n)' -n 1k:16k*2\n"
         "  attnlab run -p local:k=128 -n 64k --metrics time,memory -o jsonl\n"
         "\n"
-        "Ctrl-C keeps what is finished (exit 130). --resume continues: a cell counts as measured when the database has "
-        "it finished by this very program file on this machine with at least the metrics asked for, whatever --max-time "
-        "was. A cell that crashes or runs out of memory is reported, stored as failed and passed over; the exit code is "
-        "then 70 or 74.\n"
+        "Ctrl-C keeps what is finished (exit 130). --resume continues: a cell counts as measured when "
+        "the database has it finished by this very program file on this machine with at least the "
+        "metrics asked for, whatever --max-time was. A cell that crashes or runs out of memory is "
+        "reported, stored as failed and passed over; the exit code is then 70 or 74.\n"
         "\n"
         "gauss is white noise: good for time, meaningless for how much attention a pattern keeps.",
     .options = options,

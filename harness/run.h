@@ -44,11 +44,11 @@ typedef struct run_request {
     int threads;        /* 0: all */
     const char *input;
     uint64_t seed;
-    double seconds;     /* for one pass of one cell */
+    double seconds; /* for one pass of one cell */
     metric_set metrics;
     const char *const *plugins;
     size_t plugin_count;
-    const char *label;  /* or NULL */
+    const char *label; /* or NULL */
 } run_request;
 
 /* A cell checked and planned. */
@@ -63,8 +63,8 @@ typedef struct sweep {
     size_t count;
 } sweep;
 
-/* All cells: for each spec, each n, each dim, those met before left out. Every one is checked as far as it can
- * be without measuring: the spec at its n, the input, sizes, the kernel, the memory needed. */
+/* All cells: for each spec, each n, each dim, those met before left out. Every one is checked as far as it
+ * can be without measuring: the spec at its n, the input, sizes, the kernel, the memory needed. */
 attn_status sweep_create(sweep *out, const run_request *request, attn_error *err);
 void sweep_destroy(sweep *s);
 
@@ -84,8 +84,8 @@ bool run_signals_look(void);
 /* Measures `metrics` of a cell in a fresh process, adding to `out`. A process that dies is an error that says
  * how: ATTN_ENOMEM where the kernel killed it, else ATTN_EINTERNAL. A signal kills the
  * process; run_signals_look() then says so. */
-attn_status run_process(const run_request *request, const sweep_cell *c, const metric_set *metrics, samples *out,
-                        const progress *p, attn_error *err);
+attn_status run_process(const run_request *request, const sweep_cell *c, const metric_set *metrics,
+                        samples *out, const progress *p, attn_error *err);
 
 /* One line from the child to its parent. */
 typedef struct wire_line {

@@ -21,7 +21,8 @@ static attn_status unknown(const char *name, attn_error *err)
     for (size_t i = 0; metrics[i]; i++)
         suggest_offer(&near, metrics[i]->name);
     if (near.best)
-        return attn_fail(err, ATTN_EINVAL, "--metrics: unknown metric '%.60s'; did you mean '%s'?", name, near.best);
+        return attn_fail(err, ATTN_EINVAL, "--metrics: unknown metric '%.60s'; did you mean '%s'?", name,
+                         near.best);
     return attn_fail(err, ATTN_EINVAL, "--metrics: unknown metric '%.60s'; 'attnlab list' names them", name);
 }
 
@@ -32,7 +33,8 @@ static attn_status mark(bool *wanted, const char *text, attn_error *err)
         char name[64];
         const size_t length = strcspn(word, ",");
         if (length == 0 || length >= sizeof name)
-            return attn_fail(err, ATTN_EINVAL, "--metrics '%.60s': not a list of metrics; write time,flops or all", text);
+            return attn_fail(err, ATTN_EINVAL,
+                             "--metrics '%.60s': not a list of metrics; write time,flops or all", text);
         memcpy(name, word, length);
         name[length] = '\0';
         size_t i = 0;

@@ -90,8 +90,8 @@ static void become(char *const *arguments, int out, int err, pid_t parent)
     _exit(127);
 }
 
-static attn_status start(const run_request *r, const sweep_cell *c, const metric_set *set, pid_t *child, int *out,
-                         int *err_out, attn_error *err)
+static attn_status start(const run_request *r, const sweep_cell *c, const metric_set *set, pid_t *child,
+                         int *out, int *err_out, attn_error *err)
 {
     const cell *k = &c->key;
     char seconds[WORD];
@@ -243,16 +243,16 @@ static attn_status judge(const listener *l, int ended, attn_error *err)
         const int number = WTERMSIG(ended);
         if (number == SIGKILL)
             return attn_fail(err, ATTN_ENOMEM, "killed during %s, probably for want of memory", during);
-        return attn_fail(err, ATTN_EINTERNAL, "crashed during %s (%s)%s%.*s", during, strsignal(number), colon, first,
-                         l->complaint);
+        return attn_fail(err, ATTN_EINTERNAL, "crashed during %s (%s)%s%.*s", during, strsignal(number),
+                         colon, first, l->complaint);
     }
     if (l->status)
         return attn_fail(err, l->status, "%s: %s", during, l->err.message);
     if (l->out->failed)
         return attn_fail(err, ATTN_ENOMEM, "out of memory for its samples");
     if (!l->done || l->garbled || WEXITSTATUS(ended) != 0)
-        return attn_fail(err, ATTN_EINTERNAL, "its process ended with code %d during %s%s%.*s", WEXITSTATUS(ended),
-                         during, colon, first, l->complaint);
+        return attn_fail(err, ATTN_EINTERNAL, "its process ended with code %d during %s%s%.*s",
+                         WEXITSTATUS(ended), during, colon, first, l->complaint);
     return ATTN_OK;
 }
 

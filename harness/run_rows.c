@@ -78,7 +78,8 @@ attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_for
     sqlite3_str *sql = sqlite3_str_new(store_handle(s));
     for (size_t i = 0; i < COLUMNS; i++) {
         p->described[i] = columns[i].column;
-        sqlite3_str_appendf(sql, "%s%s", i ? ", " : "SELECT ", columns[i].sql ? columns[i].sql : columns[i].column.name);
+        sqlite3_str_appendf(sql, "%s%s", i ? ", " : "SELECT ",
+                            columns[i].sql ? columns[i].sql : columns[i].column.name);
     }
     sqlite3_str_appendall(sql, " FROM results WHERE measurement_id = ?");
     char *text = sqlite3_str_finish(sql);
@@ -122,8 +123,9 @@ attn_status row_print(row_printer *p, const char *measurement_id, attn_error *er
     }
     attn_status status = ATTN_OK;
     if (rc != SQLITE_ROW)
-        status = attn_fail(err, ATTN_EINTERNAL, "%s: measurement %s cannot be read back: %s", store_file(p->s),
-                           measurement_id, rc == SQLITE_DONE ? "no such row" : sqlite3_errmsg(store_handle(p->s)));
+        status =
+            attn_fail(err, ATTN_EINTERNAL, "%s: measurement %s cannot be read back: %s", store_file(p->s),
+                      measurement_id, rc == SQLITE_DONE ? "no such row" : sqlite3_errmsg(store_handle(p->s)));
     sqlite3_reset(p->query);
     sqlite3_clear_bindings(p->query);
     return status;

@@ -18,14 +18,16 @@ void sweep_cell_name(const sweep_cell *c, char *out, size_t size)
 
 static bool same(const cell *a, const cell *b)
 {
-    return strcmp(a->spec, b->spec) == 0 && a->n == b->n && a->dim == b->dim; /* one sweep varies nothing else */
+    /* one sweep varies nothing else */
+    return strcmp(a->spec, b->spec) == 0 && a->n == b->n && a->dim == b->dim;
 }
 
 /* Bytes that measuring takes besides the plan: the tensors, and what the oracle reads in double precision. */
 static double tensor_bytes(const cell *c)
 {
     const double rows = (double)c->batch * (double)c->n, dim = (double)c->dim;
-    const double tensors = rows * 2 * (double)(c->heads + c->kv_heads) * dim * (double)attn_dtype_size(c->dtype);
+    const double tensors =
+        rows * 2 * (double)(c->heads + c->kv_heads) * dim * (double)attn_dtype_size(c->dtype);
     const double lse = rows * (double)c->heads * sizeof(float);
     const double oracle = (double)c->n * (2 * dim + 1) * sizeof(double);
     return tensors + lse + oracle;
@@ -38,8 +40,9 @@ static attn_status check_memory(const sweep_cell *c, double bytes, attn_error *e
     if (bytes <= available)
         return ATTN_OK;
     sweep_cell_name(c, name, sizeof name);
-    return attn_fail(err, ATTN_EINVAL, "%s needs %.1f GiB of memory, %.1f GiB are available; take a smaller n, heads or "
-                                       "batch", name, bytes / gib, available / gib);
+    return attn_fail(err, ATTN_EINVAL,
+                     "%s needs %.1f GiB of memory, %.1f GiB are available; take smaller n, heads or batch",
+                     name, bytes / gib, available / gib);
 }
 
 /* An error of a cell, with its name in front unless the message speaks of nothing else. */
@@ -51,7 +54,8 @@ static attn_status blame(const sweep_cell *c, attn_status status, attn_error *er
     return attn_fail(err, status, "%s: %s", name, inner.message);
 }
 
-static attn_status plan_cell(sweep_cell *c, const run_request *request, const attn_layout *layout, attn_error *err)
+static attn_status plan_cell(sweep_cell *c, const run_request *request, const attn_layout *layout,
+                             attn_error *err)
 {
     attn_plan *plan = NULL;
     const attn_problem problem = {
@@ -86,7 +90,8 @@ static attn_status plan_cell(sweep_cell *c, const run_request *request, const at
     return status;
 }
 
-static attn_status check_cell(sweep_cell *c, const run_request *request, const attn_spec *spec, attn_error *err)
+static attn_status check_cell(sweep_cell *c, const run_request *request, const attn_spec *spec,
+                              attn_error *err)
 {
     const cell *k = &c->key;
     const input_shape shape = {k->batch, k->heads, k->kv_heads, k->n, k->n, k->dim};
@@ -157,7 +162,8 @@ attn_status sweep_create(sweep *out, const run_request *r, attn_error *err)
     sweep s = {.cells = calloc(r->spec_count * r->n_count * r->dim_count, sizeof *s.cells)};
     attn_status status = s.cells ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory planning the sweep");
     if (!status && r->heads % r->kv_heads != 0)
-        status = attn_fail(err, ATTN_EINVAL, "--kv-heads %zu does not divide --heads %zu", r->kv_heads, r->heads);
+        status = attn_fail(err, ATTN_EINVAL, "--kv-heads %zu does not divide --heads %zu", r->kv_heads,
+                           r->heads);
     for (size_t i = 0; !status && i < r->spec_count; i++)
         status = add_spec(&s, r, r->specs[i], err);
     if (!status)
@@ -222,12 +228,13 @@ char *run_command_line(const run_request *r, int threads)
     }
     list(out, "-n", r->ns, r->n_count);
     list(out, "-d", r->dims, r->dim_count);
-    fprintf(out, " --batch %zu --heads %zu --kv-heads %zu --dtype %s --direction %s --kernel", r->batch, r->heads,
-            r->kv_heads, attn_dtype_name(r->dtype), direction_names[r->direction]);
+    fprintf(out, " --batch %zu --heads %zu --kv-heads %zu --dtype %s --direction %s --kernel", r->batch,
+            r->heads, r->kv_heads, attn_dtype_name(r->dtype), direction_names[r->direction]);
     word(out, r->kernel);
     fprintf(out, " --threads %d --input", threads);
     word(out, r->input);
-    fprintf(out, " --seed %llu --metrics %s --max-time %g", (unsigned long long)r->seed, r->metrics.names, r->seconds);
+    fprintf(out, " --seed %llu --metrics %s --max-time %g", (unsigned long long)r->seed, r->metrics.names,
+            r->seconds);
     if (r->label) {
         fputs(" --label", out);
         word(out, r->label);

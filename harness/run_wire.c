@@ -25,7 +25,8 @@ static void put(FILE *out, const char *text)
 
 void wire_send_sample(FILE *out, const char *name, const char *unit, const sample *s)
 {
-    static const char letters[] = {[RECORD_REAL] = 'r', [RECORD_INT] = 'i', [RECORD_TEXT] = 't', [RECORD_ABSENT] = 'a'};
+    static const char letters[] = {
+        [RECORD_REAL] = 'r', [RECORD_INT] = 'i', [RECORD_TEXT] = 't', [RECORD_ABSENT] = 'a'};
     fputc(letters[s->kind], out);
     put(out, name);
     put(out, unit);
@@ -97,9 +98,7 @@ bool wire_read(char *text, wire_line *out)
     if (!tag || strlen(tag) != 1)
         return false;
     switch (*tag) {
-    case 'm':
-        out->kind = WIRE_METRIC;
-        return (out->text = take(&rest)) && !rest;
+    case 'm': out->kind = WIRE_METRIC; return (out->text = take(&rest)) && !rest;
     case 'e':
         out->kind = WIRE_ERROR;
         status = take(&rest);
@@ -108,9 +107,7 @@ bool wire_read(char *text, wire_line *out)
             return false;
         out->status = (attn_status)(*status - '0');
         return true;
-    case 'd':
-        out->kind = WIRE_DONE;
-        return !rest;
+    case 'd': out->kind = WIRE_DONE; return !rest;
     default: break;
     }
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

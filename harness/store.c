@@ -27,7 +27,8 @@ attn_status store_sql_fail(sqlite3 *db, int rc, const char *doing, const char *p
     const char *detail = db ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
     switch (rc & 0xff) {
     case SQLITE_NOTADB:
-        return attn_fail(err, ATTN_EINVAL, "%s: not a database; name a new file or one made by attnlab", path);
+        return attn_fail(err, ATTN_EINVAL, "%s: not a database; name a new file or one made by attnlab",
+                         path);
     case SQLITE_CANTOPEN:
         return attn_fail(err, ATTN_EINVAL, "cannot %s %s: unable to open the file", doing, path);
     case SQLITE_READONLY:
@@ -36,18 +37,16 @@ attn_status store_sql_fail(sqlite3 *db, int rc, const char *doing, const char *p
         return attn_fail(err, ATTN_EINVAL, "cannot %s %s: the file or its folder is read-only", doing, path);
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        return attn_fail(err, ATTN_EIO, "cannot %s %s: locked by another program for too long (ATTNLAB_DB_TIMEOUT "
-                                        "sets the seconds to wait)",
+        return attn_fail(err, ATTN_EIO,
+                         "cannot %s %s: locked by another program for too long; ATTNLAB_DB_TIMEOUT sets the seconds",
                          doing, path);
-    case SQLITE_FULL:
-        return attn_fail(err, ATTN_EIO, "cannot %s %s: the disk is full", doing, path);
+    case SQLITE_FULL: return attn_fail(err, ATTN_EIO, "cannot %s %s: the disk is full", doing, path);
     case SQLITE_CORRUPT:
         return attn_fail(err, ATTN_EINVAL, "cannot %s %s: the database is damaged (%s)", doing, path, detail);
     case SQLITE_IOERR:
         return attn_fail(err, ATTN_EIO, "cannot %s %s: %s (%s)", doing, path, detail,
                          db ? strerror(sqlite3_system_errno(db)) : "input/output");
-    case SQLITE_NOMEM:
-        return attn_fail(err, ATTN_ENOMEM, "cannot %s %s: out of memory", doing, path);
+    case SQLITE_NOMEM: return attn_fail(err, ATTN_ENOMEM, "cannot %s %s: out of memory", doing, path);
     default: return attn_fail(err, ATTN_EINTERNAL, "cannot %s %s: %s", doing, path, detail);
     }
 }
@@ -86,13 +85,16 @@ static attn_status check_path(const char *path, store_mode mode, const char *fol
         if (!S_ISREG(info.st_mode))
             return attn_fail(err, ATTN_EINVAL, "%s is not a regular file", path);
         if (mode == STORE_READ && info.st_size == 0)
-            return attn_fail(err, ATTN_EINVAL, "%s: an empty file, not a database; `attnlab run` fills one", path);
-        return access(path, R_OK) == 0 ? ATTN_OK
-                                       : attn_fail(err, ATTN_EINVAL, "cannot read %s: %s", path, strerror(errno));
+            return attn_fail(err, ATTN_EINVAL, "%s: an empty file, not a database; `attnlab run` fills one",
+                             path);
+        return access(path, R_OK) == 0
+                   ? ATTN_OK
+                   : attn_fail(err, ATTN_EINVAL, "cannot read %s: %s", path, strerror(errno));
     }
     if (stat(folder, &info) != 0)
-        return attn_fail(err, ATTN_EINVAL, "cannot open %s: folder %s: %s; make it first or name another --db", path,
-                         folder, strerror(errno));
+        return attn_fail(err, ATTN_EINVAL,
+                         "cannot open %s: folder %s: %s; make it first or name another --db", path, folder,
+                         strerror(errno));
     if (!S_ISDIR(info.st_mode))
         return attn_fail(err, ATTN_EINVAL, "cannot open %s: %s is not a folder", path, folder);
     if (mode == STORE_READ)
@@ -105,9 +107,9 @@ static attn_status check_path(const char *path, store_mode mode, const char *fol
 static bool is_local(const char *folder)
 {
     static const unsigned local[] = {
-        EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, F2FS_SUPER_MAGIC, TMPFS_MAGIC,
-        RAMFS_MAGIC,      OVERLAYFS_SUPER_MAGIC, REISERFS_SUPER_MAGIC, NILFS_SUPER_MAGIC,
-        0x2fc12fc1u /* ZFS */, 0xca451a4eu /* bcachefs */, 0x3153464au /* JFS */,
+        EXT4_SUPER_MAGIC,  XFS_SUPER_MAGIC,       BTRFS_SUPER_MAGIC,          F2FS_SUPER_MAGIC,
+        TMPFS_MAGIC,       RAMFS_MAGIC,           OVERLAYFS_SUPER_MAGIC,      REISERFS_SUPER_MAGIC,
+        NILFS_SUPER_MAGIC, 0x2fc12fc1u /* ZFS */, 0xca451a4eu /* bcachefs */, 0x3153464au /* JFS */,
     };
     struct statfs info;
     if (statfs(folder, &info) != 0)
@@ -137,7 +139,8 @@ static int timeout_ms(void)
     const char *text = getenv("ATTNLAB_DB_TIMEOUT");
     char *end = NULL;
     double seconds = text ? strtod(text, &end) : 0;
-    return text && end != text && *end == '\0' && seconds >= 0 && seconds < 1e6 ? (int)(seconds * 1000) : 10000;
+    const bool valid = text && end != text && *end == '\0' && seconds >= 0 && seconds < 1e6;
+    return valid ? (int)(seconds * 1000) : 10000;
 }
 
 static attn_status connect(store *s, int flags, attn_error *err)
@@ -155,8 +158,9 @@ static attn_status connect(store *s, int flags, attn_error *err)
 /* SQLite opens for reading what it cannot open for writing, and says so only here. */
 static attn_status check_writable(store *s, attn_error *err)
 {
-    return sqlite3_db_readonly(s->db, "main") == 0 ? ATTN_OK
-                                                   : store_sql_fail(s->db, SQLITE_READONLY, "write", s->path, err);
+    if (sqlite3_db_readonly(s->db, "main"))
+        return store_sql_fail(s->db, SQLITE_READONLY, "write", s->path, err);
+    return ATTN_OK;
 }
 
 static attn_status open_for_writing(store *s, const char *folder, attn_error *err)
@@ -168,8 +172,8 @@ static attn_status open_for_writing(store *s, const char *folder, attn_error *er
         status = store_migrate(s, store_migrations, store_migration_count, err);
     /* A database in the other mode works too, so a busy moment is not worth an error. */
     if (!status)
-        sqlite3_exec(s->db, is_local(folder) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE", NULL,
-                     NULL, NULL);
+        sqlite3_exec(s->db, is_local(folder) ? "PRAGMA journal_mode = WAL" : "PRAGMA journal_mode = DELETE",
+                     NULL, NULL, NULL);
     return status ? status : store_exec(s, "PRAGMA synchronous = FULL", err);
 }
 

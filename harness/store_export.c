@@ -10,8 +10,8 @@
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 
 static const record_column head_columns[] = {
-    {"format", NULL, NULL, COLUMN_INT},       {"schema", NULL, NULL, COLUMN_INT},
-    {"runs", NULL, NULL, COLUMN_INT},         {"measurements", NULL, NULL, COLUMN_INT},
+    {"format", NULL, NULL, COLUMN_INT},  {"schema", NULL, NULL, COLUMN_INT},
+    {"runs", NULL, NULL, COLUMN_INT},    {"measurements", NULL, NULL, COLUMN_INT},
     {"samples", NULL, NULL, COLUMN_INT},
 };
 
@@ -91,10 +91,12 @@ static const char *const sources[RECORD_TYPES] = {
     [RECORD_HEAD] = NULL,
     [RECORD_RUN] = "FROM runs r JOIN hosts h ON h.id = r.host JOIN builds b ON b.id = r.build "
                    "ORDER BY r.started, r.run_id",
-    [RECORD_MEASUREMENT] = ", m.id FROM measurements m JOIN runs r ON r.id = m.run JOIN cells c ON c.id = m.cell "
-                           "ORDER BY r.started, r.run_id, m.started, m.measurement_id",
-    [RECORD_SAMPLE] = "FROM samples s JOIN series x ON x.id = s.series JOIN measurements m ON m.id = s.measurement "
-                      "WHERE s.measurement = ? ORDER BY x.name, s.rep",
+    [RECORD_MEASUREMENT] =
+        ", m.id FROM measurements m JOIN runs r ON r.id = m.run JOIN cells c ON c.id = m.cell "
+        "ORDER BY r.started, r.run_id, m.started, m.measurement_id",
+    [RECORD_SAMPLE] =
+        "FROM samples s JOIN series x ON x.id = s.series JOIN measurements m ON m.id = s.measurement "
+        "WHERE s.measurement = ? ORDER BY x.name, s.rep",
 };
 
 void record_union(record_header *out)
@@ -116,7 +118,7 @@ void record_union(record_header *out)
 typedef struct exporter {
     store *s;
     bool csv;
-    record_header header;                        /* CSV: one emitter with all columns */
+    record_header header;                                    /* CSV: one emitter with all columns */
     emit_column columns[RECORD_TYPES][RECORDS_MOST_COLUMNS]; /* JSON: one for each kind, with its own */
     emitter *emitters[RECORD_TYPES];
     sqlite3_stmt *queries[RECORD_TYPES];
@@ -175,8 +177,8 @@ static int prepare(exporter *e, record_type type)
     sqlite3_str *sql = sqlite3_str_new(e->s->db);
     for (size_t i = 0; i < shape->count; i++) {
         const record_column *c = &shape->columns[i];
-        sqlite3_str_appendf(sql, "%s%s%s%s", i ? ", " : "SELECT ", c->table ? c->table : "", c->table ? "." : "",
-                            c->column);
+        sqlite3_str_appendf(sql, "%s%s%s%s", i ? ", " : "SELECT ", c->table ? c->table : "",
+                            c->table ? "." : "", c->column);
     }
     sqlite3_str_appendf(sql, " %s", sources[type]);
     char *text = sqlite3_str_finish(sql);
@@ -214,8 +216,8 @@ static int put_head(exporter *e)
     sqlite3_stmt *query = NULL;
     int rc = sqlite3_prepare_v2(e->s->db, sql, -1, &query, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
-        const emit_value values[] = {emit_int(RECORDS_FORMAT), emit_int(store_version()), column_value(query, 0),
-                                     column_value(query, 1), column_value(query, 2)};
+        const emit_value values[] = {emit_int(RECORDS_FORMAT), emit_int(store_version()),
+                                     column_value(query, 0), column_value(query, 1), column_value(query, 2)};
         put_record(e, RECORD_HEAD, values);
         rc = SQLITE_OK;
     }

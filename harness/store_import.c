@@ -63,8 +63,9 @@ static attn_status add_run(importer *in, attn_error *err)
         return status;
     const char *finished = value(line, "finished"), *outcome = value(line, "outcome");
     if (run) { /* exported while it was still going, perhaps */
-        char *sql = sqlite3_mprintf("UPDATE runs SET finished = %Q, outcome = %Q WHERE id = %lld AND finished IS NULL",
-                                    finished, outcome, (long long)run);
+        char *sql = sqlite3_mprintf(
+            "UPDATE runs SET finished = %Q, outcome = %Q WHERE id = %lld AND finished IS NULL", finished,
+            outcome, (long long)run);
         status = sql ? store_exec(in->s, sql, err) : attn_fail(err, ATTN_ENOMEM, "out of memory");
         sqlite3_free(sql);
         return status;
@@ -137,12 +138,13 @@ static attn_status add_sample(importer *in, attn_error *err)
 static attn_status check_head(const record_reader *r, const text_record *head, attn_error *err)
 {
     if (head->type != RECORD_HEAD)
-        return attn_fail(err, ATTN_EINVAL, "%s: does not begin with the record 'attnlab' of an export", r->name);
+        return attn_fail(err, ATTN_EINVAL, "%s: does not begin with the record 'attnlab' of an export",
+                         r->name);
     const char *format = value(head, "format"), *schema = value(head, "schema");
     if (strtoll(format, NULL, 10) != RECORDS_FORMAT || strtoll(schema, NULL, 10) > store_version())
         return attn_fail(err, ATTN_EINVAL,
-                         "%s: format %s of schema version %s; this program reads format %d up to version %d", r->name,
-                         format, schema, RECORDS_FORMAT, store_version());
+                         "%s: format %s of schema version %s; this program reads format %d up to version %d",
+                         r->name, format, schema, RECORDS_FORMAT, store_version());
     return ATTN_OK;
 }
 
@@ -163,13 +165,15 @@ attn_status store_import_check(const char *name, const char *text, size_t size, 
         counts[line.type]++;
     for (size_t t = RECORD_RUN; !status && t < RECORD_TYPES; t++)
         if (counts[t] != strtoll(value(&head, kinds[t]), NULL, 10))
-            status = attn_fail(err, ATTN_EINVAL, "%s: %lld %s where its first line announces %s: cut off or edited",
-                               name, counts[t], kinds[t], value(&head, kinds[t]));
+            status = attn_fail(err, ATTN_EINVAL,
+                               "%s: %lld %s where its first line announces %s: cut off or edited", name,
+                               counts[t], kinds[t], value(&head, kinds[t]));
     record_reader_close(&reader);
     return status;
 }
 
-attn_status store_import(store *s, const char *name, const char *text, size_t size, store_counts *out, attn_error *err)
+attn_status store_import(store *s, const char *name, const char *text, size_t size, store_counts *out,
+                         attn_error *err)
 {
     static attn_status (*const add[RECORD_TYPES])(importer *, attn_error *) = {
         [RECORD_RUN] = add_run, [RECORD_MEASUREMENT] = add_measurement, [RECORD_SAMPLE] = add_sample};

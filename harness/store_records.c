@@ -8,8 +8,8 @@
 
 static attn_status wrong(const record_reader *r, attn_error *err, const char *what, const char *name)
 {
-    return attn_fail(err, ATTN_EINVAL, "%s: line %zu: %s%s%.60s%s; expected an export of `attnlab db export`", r->name,
-                     r->line, what, *name ? " '" : "", name, *name ? "'" : "");
+    return attn_fail(err, ATTN_EINVAL, "%s: line %zu: %s%s%.60s%s; expected an export of `attnlab db export`",
+                     r->name, r->line, what, *name ? " '" : "", name, *name ? "'" : "");
 }
 
 /* ---- one value ---- */
@@ -96,8 +96,8 @@ static void put_utf8(char **out, unsigned code)
     *out = o;
 }
 
-/* After the opening quote at *at; leaves *at behind the closing one. Surrogate pairs are not put together: our
- * own writer passes everything beyond ASCII through as it is. */
+/* After the opening quote at *at; leaves *at behind the closing one. Surrogate pairs are not put together:
+ * our own writer passes everything beyond ASCII through as it is. */
 static bool json_string(char **at, const char **value)
 {
     static const char short_from[] = "\"\\/bfnrt", short_to[] = "\"\\/\b\f\n\r\t";
@@ -283,13 +283,15 @@ static attn_status read_csv_header(record_reader *r, attn_error *err)
 
 /* ---- both ---- */
 
-attn_status record_reader_open(record_reader *r, const char *name, const char *text, size_t size, attn_error *err)
+attn_status record_reader_open(record_reader *r, const char *name, const char *text, size_t size,
+                               attn_error *err)
 {
     *r = (record_reader){.name = name};
     if (size == 0)
         return attn_fail(err, ATTN_EINVAL, "%s: empty, not an export of `attnlab db export`", name);
     if (memchr(text, 0, size))
-        return attn_fail(err, ATTN_EINVAL, "%s: holds zero bytes, not an export of `attnlab db export`", name);
+        return attn_fail(err, ATTN_EINVAL, "%s: holds zero bytes, not an export of `attnlab db export`",
+                         name);
     if (text[size - 1] != '\n')
         return attn_fail(err, ATTN_EINVAL, "%s: the last line has no end: cut off, or not an export", name);
     if (!(r->copy = malloc(size + 1)))

@@ -7,10 +7,10 @@
  *   measurement  a measurement with its cell, after its run
  *   sample       one sample, after its measurement
  *
- * Runs are ordered by start, measurements by run and start, samples by series and number; equals by id. In JSON
- * a record is a flat object, in CSV a row under the union of all columns. A sample's value has a type beside
- * it, so that 1 and 1.0 stay apart; reals are the shortest decimals that read back as the same number, or
- * inf, -inf. */
+ * Runs are ordered by start, measurements by run and start, samples by series and number; equals by id. In
+ * JSON a record is a flat object, in CSV a row under the union of all columns. A sample's value has a type
+ * beside it, so that 1 and 1.0 stay apart; reals are the shortest decimals that read back as the same number,
+ * or inf, -inf. */
 #ifndef HARNESS_STORE_RECORDS_H
 #define HARNESS_STORE_RECORDS_H
 
@@ -18,7 +18,13 @@
 
 enum { RECORDS_FORMAT = 1, RECORDS_MOST_COLUMNS = 64 };
 
-typedef enum record_type { RECORD_HEAD, RECORD_RUN, RECORD_MEASUREMENT, RECORD_SAMPLE, RECORD_TYPES } record_type;
+typedef enum record_type {
+    RECORD_HEAD,
+    RECORD_RUN,
+    RECORD_MEASUREMENT,
+    RECORD_SAMPLE,
+    RECORD_TYPES
+} record_type;
 
 typedef enum column_type {
     COLUMN_INT,
@@ -60,12 +66,13 @@ typedef struct record_reader {
     const char *name; /* of the file, for messages */
     char *at, *end;   /* a copy that parsing cuts up */
     char *copy;
-    size_t line;      /* of the record read last, from 1 */
+    size_t line; /* of the record read last, from 1 */
     bool csv;
     record_header header;
 } record_reader;
 
-attn_status record_reader_open(record_reader *r, const char *name, const char *text, size_t size, attn_error *err);
+attn_status record_reader_open(record_reader *r, const char *name, const char *text, size_t size,
+                               attn_error *err);
 
 /* *more is false at the end. The record lives as long as the reader. */
 attn_status record_read(record_reader *r, text_record *out, bool *more, attn_error *err);

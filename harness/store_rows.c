@@ -22,7 +22,8 @@ static int bind(sqlite3_stmt *statement, const field *fields, size_t count)
 
 /* Builds one statement with a piece of text for each column, binds, takes one step. */
 static int execute(store *s, const char *head, const char *table, const char *middle, const char *first,
-                   const char *between, const char *tail, const field *fields, size_t count, sqlite3_stmt **out)
+                   const char *between, const char *tail, const field *fields, size_t count,
+                   sqlite3_stmt **out)
 {
     assert(count <= STORE_MOST_FIELDS);
     sqlite3_str *sql = sqlite3_str_new(s->db);
@@ -43,7 +44,8 @@ static int execute(store *s, const char *head, const char *table, const char *mi
     return rc == SQLITE_OK ? sqlite3_step(*out) : rc;
 }
 
-attn_status store_seek(store *s, const char *table, const field *fields, size_t count, int64_t *id, attn_error *err)
+attn_status store_seek(store *s, const char *table, const field *fields, size_t count, int64_t *id,
+                       attn_error *err)
 {
     sqlite3_stmt *query = NULL;
     int rc = execute(s, "SELECT id FROM", table, "WHERE", " ", " AND ", " IS ?", fields, count, &query);
@@ -52,7 +54,8 @@ attn_status store_seek(store *s, const char *table, const field *fields, size_t 
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? ATTN_OK : store_sql_fail(s->db, rc, "read", s->path, err);
 }
 
-attn_status store_insert(store *s, const char *table, const field *fields, size_t count, int64_t *id, attn_error *err)
+attn_status store_insert(store *s, const char *table, const field *fields, size_t count, int64_t *id,
+                         attn_error *err)
 {
     sqlite3_stmt *insert = NULL;
     int rc = execute(s, "INSERT INTO", table, "", "(", ", ", "", fields, count, &insert);
@@ -63,7 +66,8 @@ attn_status store_insert(store *s, const char *table, const field *fields, size_
     return status;
 }
 
-attn_status store_intern(store *s, const char *table, const field *fields, size_t count, int64_t *id, attn_error *err)
+attn_status store_intern(store *s, const char *table, const field *fields, size_t count, int64_t *id,
+                         attn_error *err)
 {
     attn_status status = store_seek(s, table, fields, count, id, err);
     return status || *id ? status : store_insert(s, table, fields, count, id, err);
@@ -78,18 +82,21 @@ attn_status store_series(store *s, const char *name, const char *unit, int64_t *
     if ((status = store_seek(s, "series", both, 1, id, err)))
         return status;
     if (*id)
-        return attn_fail(err, ATTN_EINVAL, "%s: series %s is there with another unit than '%s'", s->path, name, unit);
+        return attn_fail(err, ATTN_EINVAL, "%s: series %s is there with another unit than '%s'", s->path,
+                         name, unit);
     return store_insert(s, "series", both, 2, id, err);
 }
 
-attn_status store_sample(store *s, int64_t measurement, int64_t of, int64_t rep, field value, const char *reason,
-                         attn_error *err)
+attn_status store_sample(store *s, int64_t measurement, int64_t of, int64_t rep, field value,
+                         const char *reason, attn_error *err)
 {
-    static const char sql[] = "INSERT INTO samples (measurement, series, rep, value, reason) VALUES (?, ?, ?, ?, ?)";
+    static const char sql[] =
+        "INSERT INTO samples (measurement, series, rep, value, reason) VALUES (?, ?, ?, ?, ?)";
     const field row[] = {field_int(NULL, measurement), field_int(NULL, of), field_int(NULL, rep), value,
                          field_text(NULL, reason)};
-    int rc = s->add_sample ? SQLITE_OK
-                           : sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->add_sample, NULL);
+    int rc = s->add_sample
+                 ? SQLITE_OK
+                 : sqlite3_prepare_v3(s->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &s->add_sample, NULL);
     if (rc == SQLITE_OK)
         rc = bind(s->add_sample, row, sizeof row / sizeof row[0]);
     if (rc == SQLITE_OK)

@@ -54,8 +54,9 @@ attn_status store_identify(store *s, int newest, int *version, attn_error *err)
                          "name another file",
                          s->path, application, (int)STORE_APPLICATION_ID);
     if (*version > newest)
-        return attn_fail(err, ATTN_EINVAL, "%s: schema version %d, newer than this program's %d; use a newer attnlab",
-                         s->path, *version, newest);
+        return attn_fail(err, ATTN_EINVAL,
+                         "%s: schema version %d, newer than this program's %d; use a newer attnlab", s->path,
+                         *version, newest);
     return *version > 0 ? ATTN_OK
                         : attn_fail(err, ATTN_EINVAL, "%s: schema version %d, expected 1 to %d", s->path,
                                     *version, newest);
@@ -96,8 +97,8 @@ static attn_status drop_views(store *s, attn_error *err)
     for (;;) {
         sqlite3_stmt *query = NULL;
         char *drop = NULL;
-        int rc = sqlite3_prepare_v2(s->db, "SELECT name FROM sqlite_schema WHERE type = 'view' LIMIT 1", -1, &query,
-                                    NULL);
+        int rc = sqlite3_prepare_v2(s->db, "SELECT name FROM sqlite_schema WHERE type = 'view' LIMIT 1", -1,
+                                    &query, NULL);
         if (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW)
             drop = sqlite3_mprintf("DROP VIEW \"%w\"", sqlite3_column_text(query, 0));
         sqlite3_finalize(query);
@@ -121,8 +122,8 @@ static attn_status apply(store *s, const migration *steps, size_t count, int ver
     if (!status)
         status = store_exec(s, store_views_sql, err);
     char stamp[96];
-    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d", (int)STORE_APPLICATION_ID,
-             steps[count - 1].version);
+    snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             (int)STORE_APPLICATION_ID, steps[count - 1].version);
     return status ? status : store_exec(s, stamp, err);
 }
 

@@ -56,8 +56,8 @@ attn_status store_insert(store *s, const char *table, const field *fields, size_
 attn_status store_series(store *s, const char *name, const char *unit, int64_t *id, attn_error *err);
 
 /* Adds sample `rep` of the series `of`; `reason` is NULL where there is a value. */
-attn_status store_sample(store *s, int64_t measurement, int64_t of, int64_t rep, field value, const char *reason,
-                         attn_error *err);
+attn_status store_sample(store *s, int64_t measurement, int64_t of, int64_t rep, field value,
+                         const char *reason, attn_error *err);
 
 /* Whose file is this, and of which version? *version is 0 for an empty one. EINVAL when it is another
  * application's or newer than `newest`. */

@@ -38,16 +38,11 @@ enum { HOST_FIELDS = 10, BUILD_FIELDS = 7, CELL_FIELDS = 16 };
 static void host_fields(const host *h, field out[HOST_FIELDS])
 {
     const field all[HOST_FIELDS] = {
-        field_text("fingerprint", h->fingerprint),
-        field_text("model", h->model),
-        field_text("stepping", h->stepping),
-        field_text("isa", h->isa),
-        field_int("l1d_bytes", (int64_t)h->l1d_bytes),
-        field_int("l2_bytes", (int64_t)h->l2_bytes),
-        field_int("l3_bytes", (int64_t)h->l3_bytes),
-        field_int("cpus", (int64_t)h->cpus),
-        field_int("cores", (int64_t)h->cores),
-        field_int("memory_gib", (int64_t)h->memory_gib),
+        field_text("fingerprint", h->fingerprint),     field_text("model", h->model),
+        field_text("stepping", h->stepping),           field_text("isa", h->isa),
+        field_int("l1d_bytes", (int64_t)h->l1d_bytes), field_int("l2_bytes", (int64_t)h->l2_bytes),
+        field_int("l3_bytes", (int64_t)h->l3_bytes),   field_int("cpus", (int64_t)h->cpus),
+        field_int("cores", (int64_t)h->cores),         field_int("memory_gib", (int64_t)h->memory_gib),
     };
     memcpy(out, all, sizeof all);
 }
@@ -55,12 +50,8 @@ static void host_fields(const host *h, field out[HOST_FIELDS])
 static void build_fields(const build_info *b, field out[BUILD_FIELDS])
 {
     const field all[BUILD_FIELDS] = {
-        field_text("version", b->version),
-        field_text("revision", b->commit),
-        field_int("dirty", b->dirty),
-        field_text("compiler", b->compiler),
-        field_text("flags", b->flags),
-        field_text("mode", b->mode),
+        field_text("version", b->version),    field_text("revision", b->commit), field_int("dirty", b->dirty),
+        field_text("compiler", b->compiler),  field_text("flags", b->flags),     field_text("mode", b->mode),
         field_text("binary_hash", b->binary),
     };
     memcpy(out, all, sizeof all);
@@ -136,7 +127,8 @@ attn_status store_run_end(store *s, const run_ticket *ticket, const char *outcom
     store_now(now);
     char *sql = sqlite3_mprintf("UPDATE runs SET finished = %Q, outcome = %Q WHERE id = %lld", now, outcome,
                                 (long long)ticket->run);
-    attn_status status = sql ? store_exec(s, sql, err) : attn_fail(err, ATTN_ENOMEM, "out of memory ending the run");
+    attn_status status =
+        sql ? store_exec(s, sql, err) : attn_fail(err, ATTN_ENOMEM, "out of memory ending the run");
     sqlite3_free(sql);
     return status;
 }
@@ -166,7 +158,10 @@ static attn_status write_samples(store *s, int64_t measurement, const samples *l
                 continue;
             const bool absent = y->kind == RECORD_ABSENT;
             status = store_sample(s, measurement, id, (int64_t)y->rep, value_of(y),
-                                  !absent ? NULL : *y->text ? y->text : "not said", err);
+                                  !absent    ? NULL
+                                  : *y->text ? y->text
+                                             : "not said",
+                                  err);
         }
         if (status)
             return status;
@@ -174,8 +169,8 @@ static attn_status write_samples(store *s, int64_t measurement, const samples *l
     return ATTN_OK;
 }
 
-static attn_status write_measurement(store *s, const run_ticket *ticket, const store_measurement *m, const char *id,
-                                     attn_error *err)
+static attn_status write_measurement(store *s, const run_ticket *ticket, const store_measurement *m,
+                                     const char *id, attn_error *err)
 {
     field key[CELL_FIELDS];
     int64_t at, row;
@@ -196,8 +191,8 @@ static attn_status write_measurement(store *s, const run_ticket *ticket, const s
     return status || m->failure ? status : write_samples(s, row, m->samples, err);
 }
 
-attn_status store_put(store *s, run_ticket *run, const store_measurement *m, char measurement_id[STORE_ID_LENGTH + 1],
-                      attn_error *err)
+attn_status store_put(store *s, run_ticket *run, const store_measurement *m,
+                      char measurement_id[STORE_ID_LENGTH + 1], attn_error *err)
 {
     run_ticket ticket = *run; /* what a rollback undoes is forgotten */
     if (m->samples && m->samples->failed)
@@ -240,9 +235,10 @@ static bool includes(const char *many, const char *few)
 attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics,
                        char measurement_id[STORE_ID_LENGTH + 1], attn_error *err)
 {
-    static const char sql[] = "SELECT m.measurement_id, m.metrics FROM measurements m JOIN runs r ON r.id = m.run "
-                              "WHERE m.cell = ? AND m.status = 'finished' AND r.host = ? AND r.build = ? "
-                              "ORDER BY m.finished DESC, m.measurement_id DESC";
+    static const char sql[] =
+        "SELECT m.measurement_id, m.metrics FROM measurements m JOIN runs r ON r.id = m.run "
+        "WHERE m.cell = ? AND m.status = 'finished' AND r.host = ? AND r.build = ? "
+        "ORDER BY m.finished DESC, m.measurement_id DESC";
     field key[CELL_FIELDS];
     int64_t at;
     measurement_id[0] = '\0';
@@ -258,7 +254,8 @@ attn_status store_find(store *s, const run_ticket *run, const store_cell *c, con
         sqlite3_bind_int64(query, 3, run->build);
         while ((rc = sqlite3_step(query)) == SQLITE_ROW)
             if (includes((const char *)sqlite3_column_text(query, 1), metrics)) {
-                snprintf(measurement_id, STORE_ID_LENGTH + 1, "%s", (const char *)sqlite3_column_text(query, 0));
+                snprintf(measurement_id, STORE_ID_LENGTH + 1, "%s",
+                         (const char *)sqlite3_column_text(query, 0));
                 rc = SQLITE_DONE;
                 break;
             }

@@ -15,15 +15,15 @@ static void refuses(const char *path, store_mode mode, attn_status status, const
     attn_error err = {{0}};
     store *s;
     attn_status got = store_open(&s, path, mode, &err);
-    cr_assert(got == status && !s && strstr(err.message, word), "%s: status %d, wanted %d with '%s': %s", path,
-              (int)got, (int)status, word, err.message);
+    cr_assert(got == status && !s && strstr(err.message, word), "%s: status %d, wanted %d with '%s': %s",
+              path, (int)got, (int)status, word, err.message);
 }
 
 static void make(const char *path, const char *sql)
 {
     sqlite3 *db;
-    cr_assert(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s: %s",
-              path, sqlite3_errmsg(db));
+    cr_assert(sqlite3_open(path, &db) == SQLITE_OK && sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK,
+              "%s: %s", path, sqlite3_errmsg(db));
     sqlite3_close(db);
 }
 
@@ -110,8 +110,8 @@ Test(store, says_locked_after_its_timeout)
     run_ticket ticket;
     char id[STORE_ID_LENGTH + 1];
     samples none = {0};
-    const store_measurement m = {.cell = fill_cell(8), .started = "a", .finished = "b", .metrics = "time",
-                                 .samples = &none};
+    const store_measurement m = {
+        .cell = fill_cell(8), .started = "a", .finished = "b", .metrics = "time", .samples = &none};
     cr_assert(store_run_begin(s, fill_about(0, 0), &ticket, &err) == ATTN_OK, "%s", err.message);
     attn_status status = store_put(s, &ticket, &m, id, &err);
     cr_assert(status == ATTN_EIO && strstr(err.message, "locked"), "status %d: %s", (int)status, err.message);
@@ -158,7 +158,8 @@ Test(store, migrates_after_a_backup)
 
     s = migrated(path, second_step, &status, &err);
     cr_assert(status == ATTN_OK, "%s", err.message);
-    cr_assert(strcmp(ask_store(s, "PRAGMA user_version"), "2") == 0, "version %s", ask_store(s, "PRAGMA user_version"));
+    cr_assert(strcmp(ask_store(s, "PRAGMA user_version"), "2") == 0, "version %s",
+              ask_store(s, "PRAGMA user_version"));
     cr_assert(strcmp(ask_store(s, "SELECT mood || label FROM runs"), "calmkept") == 0, "the run is lost");
     cr_assert(strcmp(ask_store(s, "SELECT count(*) FROM results"), "3") == 0, "the views are lost");
     store_close(s);
@@ -222,8 +223,11 @@ static attn_status put_one(store *s, run_ticket *ticket, const char *unit, attn_
     recorder r = samples_recorder(&list);
     for (int i = 0; i < 3000; i++)
         record_real(&r, "time_ns", unit, i + 0.5);
-    const store_measurement m = {.cell = fill_cell(8), .started = "2024-05-01T00:00:00.000Z",
-                                 .finished = "2024-05-01T00:00:01.000Z", .metrics = "time", .samples = &list};
+    const store_measurement m = {.cell = fill_cell(8),
+                                 .started = "2024-05-01T00:00:00.000Z",
+                                 .finished = "2024-05-01T00:00:01.000Z",
+                                 .metrics = "time",
+                                 .samples = &list};
     attn_status status = store_put(s, ticket, &m, id, err);
     samples_free(&list);
     return status;
@@ -239,7 +243,9 @@ Test(store, full_disk_keeps_all_or_nothing)
     attn_status status = put_one(s, &ticket, "ns", &err);
     cr_assert(status == ATTN_EIO && strstr(err.message, "full"), "status %d: %s", (int)status, err.message);
     cr_assert(strcmp(ask_store(s, "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM cells) + "
-                                  "(SELECT count(*) FROM samples)"), "0") == 0, "something was kept");
+                                  "(SELECT count(*) FROM samples)"),
+                     "0") == 0,
+              "something was kept");
     sqlite3_exec(store_handle(s), "PRAGMA max_page_count = 100000", NULL, NULL, NULL);
     cr_assert(put_one(s, &ticket, "ns", &err) == ATTN_OK, "with room again: %s", err.message);
     cr_assert(strcmp(ask_store(s, "SELECT count(*) FROM samples"), "3000") == 0, "samples are missing");
@@ -255,7 +261,8 @@ Test(store, series_has_one_unit)
     cr_assert(put_one(s, &ticket, "ns", &err) == ATTN_OK, "%s", err.message);
     cr_assert(store_run_begin(s, fill_about(0, 0), &ticket, &err) == ATTN_OK, "%s", err.message);
     attn_status status = put_one(s, &ticket, "us", &err);
-    cr_assert(status == ATTN_EINVAL && strstr(err.message, "unit"), "status %d: %s", (int)status, err.message);
+    cr_assert(status == ATTN_EINVAL && strstr(err.message, "unit"), "status %d: %s", (int)status,
+              err.message);
     cr_assert(strcmp(ask_store(s, "SELECT count(*) FROM runs"), "1") == 0, "half a run was kept");
     store_close(s);
 }
@@ -277,7 +284,8 @@ static bool found(store *s, int host_number, int build_number, size_t n, const c
     attn_error err = {{0}};
     run_ticket ticket;
     char id[STORE_ID_LENGTH + 1];
-    cr_assert(store_run_begin(s, fill_about(host_number, build_number), &ticket, &err) == ATTN_OK, "%s", err.message);
+    cr_assert(store_run_begin(s, fill_about(host_number, build_number), &ticket, &err) == ATTN_OK, "%s",
+              err.message);
     cr_assert(store_find(s, &ticket, fill_cell(n), metrics, id, &err) == ATTN_OK, "%s", err.message);
     return *id;
 }
@@ -286,13 +294,15 @@ Test(store, finds_what_was_measured_by_cell_host_build_and_metrics)
 {
     store *s = fill_open(scratch_path("find.db"));
     fill_run(s, fill_about(0, 0), "", 8, 2); /* with metrics time,flops */
-    cr_assert(found(s, 0, 0, 8, "time,flops") && found(s, 0, 0, 9, "time") && found(s, 0, 0, 9, "flops"), "not found");
+    cr_assert(found(s, 0, 0, 8, "time,flops") && found(s, 0, 0, 9, "time") && found(s, 0, 0, 9, "flops"),
+              "not found");
     cr_assert(!found(s, 0, 0, 10, "time"), "another n");
     cr_assert(!found(s, 1, 0, 8, "time"), "another host");
     cr_assert(!found(s, 0, 1, 8, "time"), "another build");
     cr_assert(!found(s, 0, 0, 8, "time,memory"), "more metrics");
     cr_assert(!found(s, 0, 0, 8, "flop") && !found(s, 0, 0, 8, "flopss"), "part of a name");
-    sqlite3_exec(store_handle(s), "UPDATE measurements SET status = 'failed', reason = 'x'", NULL, NULL, NULL);
+    sqlite3_exec(store_handle(s), "UPDATE measurements SET status = 'failed', reason = 'x'", NULL, NULL,
+                 NULL);
     cr_assert(!found(s, 0, 0, 8, "time"), "a failed one");
     store_close(s);
 }
@@ -317,14 +327,17 @@ Test(store, medians_of_the_view_are_those_of_the_statistics)
             record_real(&r, "time_ns", "ns", values[i]);
         }
         char id[STORE_ID_LENGTH + 1], sql[256], wanted[128];
-        const store_measurement m = {.cell = fill_cell(count), .started = "a", .finished = "b", .metrics = "time",
-                                     .samples = &list};
+        const store_measurement m = {
+            .cell = fill_cell(count), .started = "a", .finished = "b", .metrics = "time", .samples = &list};
         cr_assert(store_put(s, &ticket, &m, id, &err) == ATTN_OK, "%s", err.message);
         samples_free(&list);
         const interval x = stats_median(values, count, 0.95);
-        snprintf(wanted, sizeof wanted, "%.1f %.1f %.1f %.1f %zu", x.median, x.lo, x.hi, values[0], x.samples);
-        snprintf(sql, sizeof sql, "SELECT printf('%%.1f %%.1f %%.1f %%.1f %%d', time_ns_median, time_ns_ci_lo, "
-                                  "time_ns_ci_hi, time_ns_min, time_ns_samples) FROM results WHERE n = %zu", count);
+        snprintf(wanted, sizeof wanted, "%.1f %.1f %.1f %.1f %zu", x.median, x.lo, x.hi, values[0],
+                 x.samples);
+        snprintf(sql, sizeof sql,
+                 "SELECT printf('%%.1f %%.1f %%.1f %%.1f %%d', time_ns_median, time_ns_ci_lo, "
+                 "time_ns_ci_hi, time_ns_min, time_ns_samples) FROM results WHERE n = %zu",
+                 count);
         cr_assert(strcmp(ask_store(s, sql), wanted) == 0, "%zu samples: view %s, statistics %s", count,
                   ask_store(s, sql), wanted);
         free(values);
@@ -361,11 +374,14 @@ Test(store, latest_is_the_newest_of_each_cell_on_each_host)
 {
     store *s = fill_open(scratch_path("latest.db"));
     fill_run(s, fill_about(0, 0), "first", 8, 2);
-    sqlite3_exec(store_handle(s), "UPDATE measurements SET finished = '2000-01-01T00:00:00.000Z'", NULL, NULL, NULL);
+    sqlite3_exec(store_handle(s), "UPDATE measurements SET finished = '2000-01-01T00:00:00.000Z'", NULL, NULL,
+                 NULL);
     fill_run(s, fill_about(0, 1), "second", 8, 1);
     fill_run(s, fill_about(1, 0), "elsewhere", 8, 1);
-    cr_assert(strcmp(ask_store(s, "SELECT group_concat(label || n) FROM (SELECT * FROM latest ORDER BY n, label)"),
-                     "elsewhere8,second8,first9") == 0, "%s", ask_store(s, "SELECT group_concat(label || n) FROM latest"));
+    cr_assert(
+        strcmp(ask_store(s, "SELECT group_concat(label || n) FROM (SELECT * FROM latest ORDER BY n, label)"),
+               "elsewhere8,second8,first9") == 0,
+        "%s", ask_store(s, "SELECT group_concat(label || n) FROM latest"));
     store_close(s);
 }
 

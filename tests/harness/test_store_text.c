@@ -30,8 +30,8 @@ static void round_trip(bool csv)
     char *text = export_text(s, csv);
     store_counts counts = import(t, text);
     cr_assert(counts.runs == 2 && counts.measurements == 5 && counts.samples == 5 * 16 && counts.known == 0,
-              "%zu runs, %zu measurements, %zu samples, %zu known", counts.runs, counts.measurements, counts.samples,
-              counts.known);
+              "%zu runs, %zu measurements, %zu samples, %zu known", counts.runs, counts.measurements,
+              counts.samples, counts.known);
     for (int form = 0; form < 2; form++) {
         char *before = export_text(s, form), *after = export_text(t, form);
         cr_assert(strcmp(before, after) == 0, "csv=%d: the copy differs", form);
@@ -39,17 +39,27 @@ static void round_trip(bool csv)
         free(after);
     }
     counts = import(t, text);
-    cr_assert(counts.runs == 0 && counts.measurements == 0 && counts.samples == 0 && counts.known == 5, "not idempotent");
+    cr_assert(counts.runs == 0 && counts.measurements == 0 && counts.samples == 0 && counts.known == 5,
+              "not idempotent");
     cr_assert(strcmp(ask_store(t, "SELECT count(*) FROM pragma_foreign_key_check"), "0") == 0, "orphans");
-    cr_assert(strcmp(ask_store(t, "SELECT group_concat(DISTINCT typeof(value)) FROM observations WHERE series = "
-                                  "'max_abs_err'"), "real") == 0, "5.0 came back as an integer");
+    cr_assert(
+        strcmp(ask_store(t, "SELECT group_concat(DISTINCT typeof(value)) FROM observations WHERE series = "
+                            "'max_abs_err'"),
+               "real") == 0,
+        "5.0 came back as an integer");
     store_close(s);
     store_close(t);
     free(text);
 }
 
-Test(store_text, json_round_trip_is_exact) { round_trip(false); }
-Test(store_text, csv_round_trip_is_exact) { round_trip(true); }
+Test(store_text, json_round_trip_is_exact)
+{
+    round_trip(false);
+}
+Test(store_text, csv_round_trip_is_exact)
+{
+    round_trip(true);
+}
 
 Test(store_text, merging_commutes)
 {
@@ -71,11 +81,14 @@ Test(store_text, merging_commutes)
 Test(store_text, later_export_ends_the_run)
 {
     store *s = filled("s.db", 0, 8, 1), *t = fill_open(scratch_path("t.db"));
-    sqlite3_exec(store_handle(s), "CREATE TEMP TABLE kept AS SELECT finished, outcome FROM runs; "
-                                  "UPDATE runs SET finished = NULL, outcome = NULL", NULL, NULL, NULL);
+    sqlite3_exec(store_handle(s),
+                 "CREATE TEMP TABLE kept AS SELECT finished, outcome FROM runs; "
+                 "UPDATE runs SET finished = NULL, outcome = NULL",
+                 NULL, NULL, NULL);
     char *early = export_text(s, false);
-    sqlite3_exec(store_handle(s), "UPDATE runs SET (finished, outcome) = (SELECT finished, outcome FROM kept)", NULL,
-                 NULL, NULL);
+    sqlite3_exec(store_handle(s),
+                 "UPDATE runs SET (finished, outcome) = (SELECT finished, outcome FROM kept)", NULL, NULL,
+                 NULL);
     char *late = export_text(s, false);
     import(t, early);
     import(t, late);
@@ -98,7 +111,8 @@ static void refuses(store *s, const char *text, size_t size, const char *what)
     cr_assert(status == ATTN_EINVAL && *err.message && !strchr(err.message, '\n'), "%s: status %d: %s", what,
               (int)status, err.message);
     cr_assert(strcmp(ask_store(s, "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM samples) + "
-                                  "(SELECT count(*) FROM cells) + (SELECT count(*) FROM series)"), "0") == 0,
+                                  "(SELECT count(*) FROM cells) + (SELECT count(*) FROM series)"),
+                     "0") == 0,
               "%s: something was imported", what);
 }
 
@@ -159,7 +173,8 @@ Test(store_text, edited_files_are_refused)
         {"\"type\": \"real\", \"value\": \"inf\"", "\"type\": \"integer\", \"value\": \"inf\""},
         {"\"type\": \"real\", \"value\": \"inf\"", "\"type\": \"real\", \"value\": \"infinite\""},
         {"\"reason\": \"not a number\"", "\"reason\": null"},
-        {"\"series\": \"time_ns\", \"unit\": \"ns\", \"rep\": 3", "\"series\": \"time_ns\", \"unit\": \"s\", \"rep\": 3"},
+        {"\"series\": \"time_ns\", \"unit\": \"ns\", \"rep\": 3",
+         "\"series\": \"time_ns\", \"unit\": \"s\", \"rep\": 3"},
         {"{\"record\": \"measurement\"", "{\"record\": \"measurement\\q\""},
         {"{\"record\": \"measurement\"", "[\"record\": \"measurement\""},
         {"}\n{\"record\": \"run\"", "} x\n{\"record\": \"run\""},
@@ -180,8 +195,18 @@ Test(store_text, edited_files_are_refused)
 
 Test(store_text, garbage_is_refused)
 {
-    static const char *const texts[] = {"x\n", "{}\n", "{\n", "record\n", "\n", "\"\n", "\"\"\"\n", "{\"record\n",
-                                        "{\"record\": \"attnlab\"}\n", "[]\n", "record,format\nattnlab,1\n", "\xff\xfe\n"};
+    static const char *const texts[] = {"x\n",
+                                        "{}\n",
+                                        "{\n",
+                                        "record\n",
+                                        "\n",
+                                        "\"\n",
+                                        "\"\"\"\n",
+                                        "{\"record\n",
+                                        "{\"record\": \"attnlab\"}\n",
+                                        "[]\n",
+                                        "record,format\nattnlab,1\n",
+                                        "\xff\xfe\n"};
     store *t = fill_open(scratch_path("t.db"));
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
         refuses(t, texts[i], strlen(texts[i]), texts[i]);
@@ -209,7 +234,8 @@ Test(store_text, damaged_files_are_refused_or_imported_whole)
             }
             attn_status status = store_import(t, "export", bad, size, &counts, &err);
             const char *runs = ask_store(t, "SELECT count(*) FROM runs");
-            cr_assert((status == ATTN_OK && counts.measurements == 2) || (status == ATTN_EINVAL && *runs == '0'),
+            cr_assert((status == ATTN_OK && counts.measurements == 2) ||
+                          (status == ATTN_EINVAL && *runs == '0'),
                       "csv=%d trial %d: status %d, %s runs: %s", csv, trial, (int)status, runs, err.message);
             free(bad);
             store_close(t);

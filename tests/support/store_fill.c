@@ -23,9 +23,15 @@ const store_run *fill_about(int host_number, int build_number)
     snprintf(h->model, sizeof h->model, "Model, \"%d\"", host_number);
     snprintf(h->fingerprint, sizeof h->fingerprint, "%016d", host_number);
     h->cores = h->cpus = 2;
-    builds[build_number] = (build_info){.version = "0.1.0", .commit = "abc", .compiler = "gcc", .flags = "-O3",
-                                        .mode = "release", .binary = build_number ? "b1" : "b0"};
-    run = (store_run){.host = h, .build = &builds[build_number], .environment = "{\"load\": 0.5}",
+    builds[build_number] = (build_info){.version = "0.1.0",
+                                        .commit = "abc",
+                                        .compiler = "gcc",
+                                        .flags = "-O3",
+                                        .mode = "release",
+                                        .binary = build_number ? "b1" : "b0"};
+    run = (store_run){.host = h,
+                      .build = &builds[build_number],
+                      .environment = "{\"load\": 0.5}",
                       .command = "attnlab run -p 'strided:l=sqrt(n)'\t\\"};
     return &run;
 }
@@ -34,9 +40,22 @@ const store_cell *fill_cell(size_t n)
 {
     static cell key;
     static store_cell about;
-    key = (cell){.spec = "dense", .n = n, .heads = 8, .kv_heads = 8, .dim = 64, .batch = 1, .dtype = ATTN_F32,
-                 .direction = FORWARD, .kernel = "portable", .threads = 2, .input = "gauss", .seed = UINT64_MAX};
-    about = (store_cell){.cell = &key, .pattern = "dense", .spec_resolved = "dense", .isa = "portable",
+    key = (cell){.spec = "dense",
+                 .n = n,
+                 .heads = 8,
+                 .kv_heads = 8,
+                 .dim = 64,
+                 .batch = 1,
+                 .dtype = ATTN_F32,
+                 .direction = FORWARD,
+                 .kernel = "portable",
+                 .threads = 2,
+                 .input = "gauss",
+                 .seed = UINT64_MAX};
+    about = (store_cell){.cell = &key,
+                         .pattern = "dense",
+                         .spec_resolved = "dense",
+                         .isa = "portable",
                          .pairs_total = 8 * n * (n + 1) / 2};
     return &about;
 }
@@ -64,8 +83,8 @@ void fill_run(store *s, const store_run *about, const char *label, size_t first,
         record_text(&r, "stop_reason", "time, \"up\"\r\n\x01 na\xc3\xafve");
         record_text(&r, "empty", "");
         store_now(now);
-        const store_measurement m = {.cell = fill_cell(n), .started = now, .finished = now, .metrics = "time,flops",
-                                     .samples = &list};
+        const store_measurement m = {
+            .cell = fill_cell(n), .started = now, .finished = now, .metrics = "time,flops", .samples = &list};
         cr_assert(store_put(s, &ticket, &m, id, &err) == ATTN_OK, "n=%zu: %s", n, err.message);
         samples_free(&list);
     }

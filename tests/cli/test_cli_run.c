@@ -1,0 +1,575 @@
+/* attnlab run: rows, refusals, and finished cells that survive whatever happens. */
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/program.h"
+
+/* Quick cells: a few milliseconds each. */
+#define QUICK "--heads 2 -d 16 --max-time 0.01 --metrics time,flops"
+
+/* The first column of a query over a database as text, in a static ring; "" for null. `parameter` may be
+ * NULL. */
+static const char *ask(const char *path, const char *sql, const char *parameter)
+{
+    static char ring[8][1024];
+    static size_t next;
+    char *out = ring[next++ % 8];
+    sqlite3 *db;
+    sqlite3_stmt *query = NULL;
+    cr_assert(sqlite3_open(path, &db) == SQLITE_OK, "cannot open %s", path);
+    sqlite3_busy_timeout(db, 5000);
+    cr_assert(sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    if (parameter)
+        sqlite3_bind_text(query, 1, parameter, -1, SQLITE_STATIC);
+    const char *text = sqlite3_step(query) == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 0) : NULL;
+    snprintf(out, sizeof ring[0], "%s", text ? text : "");
+    sqlite3_finalize(query);
+    sqlite3_close(db);
+    return out;
+}
+
+/* scratch_path() in a buffer that stays: running programs uses up that ring. */
+static const char *place(const char *name)
+{
+    static char kept[64][512];
+    static size_t next;
+    char *path = kept[next++ % 64];
+    snprintf(path, sizeof kept[0], "%s", scratch_path(name));
+    return path;
+}
+
+static size_t lines(const char *text)
+{
+    size_t count = 0;
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static void check_database(const char *db)
+{
+    outcome o = attnlab("db check --db '%s' -o jsonl", db);
+    cr_assert(o.exit_code == 0, "db check: exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+/* ---- rows ---- */
+
+Test(cli_run, row_has_what_it_promises)
+{
+    static const struct {
+        const char *path, *type; /* as json_type() says; "number" is integer or real */
+    } keys[] = {
+        {"run_id", "text"},
+        {"pattern", "text"},
+        {"spec", "text"},
+        {"spec_resolved", "text"},
+        {"n", "integer"},
+        {"heads", "integer"},
+        {"kv_heads", "integer"},
+        {"dim", "integer"},
+        {"batch", "integer"},
+        {"dtype", "text"},
+        {"direction", "text"},
+        {"kernel", "text"},
+        {"isa", "text"},
+        {"threads", "integer"},
+        {"input", "text"},
+        {"seed", "integer"},
+        {"time_ns.median", "number"},
+        {"time_ns.min", "number"},
+        {"time_ns.ci_lo", "number"},
+        {"time_ns.ci_hi", "number"},
+        {"time_ns.samples", "integer"},
+        {"pairs", "integer"},
+        {"pairs_total", "integer"},
+        {"flops_useful", "integer"},
+        {"flops_executed", "integer"},
+        {"gflops", "number"},
+        {"tile_utilisation", "number"},
+        {"workspace_bytes", "integer"},
+        {"peak_rss_bytes", "integer"},
+        {"bytes_model", "integer"},
+        {"max_abs_err", "number"},
+        {"rel_err", "number"},
+        {"pattern_rel_err", "number"},
+        {"pattern_mass", "number"},
+        {"pattern_kl", "number"},
+        {"counters", "object"},
+        {"counters_status", "text"},
+        {"stop_reason", "text"},
+        {"reasons", "object"},
+    };
+    const char *db = place("x.db");
+    outcome o = attnlab("run -p fixed:l=8,c=2 -n 64 -d 16 --heads 4 --kv-heads 2 --max-time 0.02 --seed "
+                        "18446744073709551615 --label 'a b' --db '%s' -o jsonl",
+                        db);
+    cr_assert(o.exit_code == 0 && !*o.err && lines(o.out) == 1, "exit %d: %s", o.exit_code, o.err);
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        char sql[128];
+        snprintf(sql, sizeof sql, "SELECT json_type(?, '$.%s')", keys[i].path);
+        const char *type = ask(db, sql, o.out);
+        const bool number =
+            strcmp(keys[i].type, "number") == 0 && (!strcmp(type, "integer") || !strcmp(type, "real"));
+        cr_assert(number || strcmp(type, keys[i].type) == 0, "%s is %s, not %s", keys[i].path, type,
+                  keys[i].type);
+    }
+    /* fixed, n = 64 = 8 blocks of 8: 8 * 36 pairs in blocks; each summary column j is seen by the n - j
+     * queries from itself on, less those of its own block, which are counted there */
+    const size_t pairs = 8 * 36 + 2 * 8 * (7 + 6 + 5 + 4 + 3 + 2 + 1);
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "%zu %zu %zu", pairs, 4 * pairs, 4 * 16 * 4 * pairs);
+    const char *got =
+        ask(db,
+            "SELECT json_extract(?1, '$.pairs') || ' ' || json_extract(?1, '$.pairs_total') || ' ' || "
+            "json_extract(?1, '$.flops_useful')",
+            o.out);
+    cr_assert(strcmp(got, wanted) == 0, "pairs, pairs_total, flops: %s, not %s", got, wanted);
+    cr_assert(strstr(o.out, "\"seed\": 18446744073709551615,"), "seed: %s", o.out);
+    cr_assert(strstr(o.out, "\"flops_measured\": null") == NULL ||
+                  strlen(ask(db, "SELECT json_extract(?, '$.reasons.flops_measured')", o.out)) > 5,
+              "no reason: %s", o.out);
+    cr_assert(strcmp(ask(db, "SELECT label FROM results WHERE host_cpus > 0", NULL), "a b") == 0,
+              "label is lost");
+    outcome_free(&o);
+}
+
+Test(cli_run, what_was_not_asked_for_is_null)
+{
+    const char *db = place("x.db");
+    outcome o = attnlab("run -p dense -n 16 " QUICK " --db '%s' -o jsonl", db);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strstr(o.out, "\"rel_err\": null") && strstr(o.out, "\"peak_rss_bytes\": null") &&
+                  strstr(o.out, "\"metrics\": \"time,flops\""),
+              "%s", o.out);
+    outcome_free(&o);
+}
+
+Test(cli_run, sweeps_go_by_spec_then_n_then_d_and_repeat_nothing)
+{
+    const char *db = place("x.db");
+    outcome o = attnlab(
+        "run -p dense -p local:k=2 -p dense -n 8,16,8 -d 4,8 --heads 1 --max-time 0.01 --metrics flops "
+        "--db '%s' -o csv",
+        db);
+    cr_assert(o.exit_code == 0 && lines(o.out) == 9, "exit %d, %zu lines: %s", o.exit_code, lines(o.out),
+              o.err);
+    const char *order =
+        ask(db,
+            "SELECT group_concat(substr(spec, 1, 1) || n || '/' || dim) FROM (SELECT spec, n, dim "
+            "FROM measurements m JOIN cells c ON c.id = m.cell ORDER BY m.id)",
+            NULL);
+    cr_assert(strcmp(order, "d8/4,d8/8,d16/4,d16/8,l8/4,l8/8,l16/4,l16/8") == 0, "%s", order);
+    outcome_free(&o);
+}
+
+Test(cli_run, command_kept_repeats_the_run)
+{
+    const char *db = place("x.db"), *again = place("again.db");
+    outcome o =
+        attnlab("run -p 'strided:l=sqrt(n)' -p fixed -n 8:16*2 " QUICK " --label \"it's\" --db '%s'", db);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    const char *command = ask(db, "SELECT command FROM runs", NULL);
+    cr_assert(strncmp(command, "attnlab run ", 12) == 0, "%s", command);
+    o = attnlab("%s --db '%s'", command + 8, again);
+    cr_assert(o.exit_code == 0, "%s: exit %d: %s", command, o.exit_code, o.err);
+    outcome_free(&o);
+    static const char cells[] = "SELECT group_concat(spec || n || kernel || threads || label) FROM results";
+    cr_assert(strcmp(ask(db, cells, NULL), ask(again, cells, NULL)) == 0, "%s", ask(again, cells, NULL));
+    cr_assert(strcmp(ask(again, "SELECT command FROM runs", NULL), command) == 0, "the command changed");
+}
+
+/* ---- refusals ---- */
+
+Test(cli_run, refusals_write_nothing)
+{
+    static const char *const bad[][2] = {
+        {"-n 0", "0"},
+        {"-n -1", "-1"},
+        {"-n 99999999999999999999", "99999999999999999999"},
+        {"-n nan", "nan"},
+        {"-n 1e3", "1e3"},
+        {"-n 17m", "17825792"},
+        {"-n 4k:1k*2", "backwards"},
+        {"-n ''", "empty"},
+        {"-n 8,", "8,"},
+        {"-n 1:8*1", "factor"},
+        {"-n 1:8*0", "factor"},
+        {"-n 8:64:0", "step"},
+        {"-d 0", "0"},
+        {"-d 257", "257"},
+        {"-p nonesuch", "nonesuch"},
+        {"-p ''", "empty"},
+        {"-p local:k=-1", "-1"},
+        {"-p dense -p fixed:l=8,c=9", "c=9"},
+        {"-p local:k=1,k=2", "twice"},
+        {"-p local:q=1", "q"},
+        {"--heads 0", "0"},
+        {"--heads 8 --kv-heads 3", "3"},
+        {"--batch 0", "0"},
+        {"--threads 0", "0"},
+        {"--dtype f64", "f64"},
+        {"--direction bwd", "bwd"},
+        {"--direction decode", "decode"},
+        {"--direction up", "up"},
+        {"--kernel nonesuch", "nonesuch"},
+        {"--metrics tiem", "'time'"},
+        {"--metrics time,", "metrics"},
+        {"--metrics ''", "empty"},
+        {"--max-time 0", "0"},
+        {"--max-time -1", "-1"},
+        {"--max-time nan", "nan"},
+        {"--max-time inf", "inf"},
+        {"--seed -1", "-1"},
+        {"--seed 18446744073709551616", "18446744073709551616"},
+        {"--seed x", "x"},
+        {"--input nonesuch", "nonesuch"},
+        {"--input text:/nonexistent", "/nonexistent"},
+        {"--input npy:/nonexistent", "/nonexistent"},
+        {"-o xml", "xml"},
+        {"--resme", "--resume"},
+        {"extra", "extra"},
+        {"--plugin /nonexistent.so", "/nonexistent.so"},
+        {"-n 16m --batch 64", "memory"},
+        {"-n 8,16 -p local:k=1 -p dense:k=1", "k"},
+    };
+    const char *db = place("x.db");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        outcome o = attnlab("run %s --db '%s'", bad[i][0], db);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, bad[i][1], NULL), "%s: exit %d: %s%s", bad[i][0],
+                  o.exit_code, o.out, o.err);
+        cr_assert(!file_exists(db), "%s made the database", bad[i][0]);
+        outcome_free(&o);
+    }
+}
+
+Test(cli_run, refuses_databases_it_cannot_use)
+{
+    write_whole_file(place("text.db"), "hello, this is no database at all, is it?\n", 42);
+    const char *const paths[] = {place("none/x.db"), scratch_folder(), place("text.db"), "/proc/x.db", ""};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        outcome o = attnlab("run -p dense -n 8 " QUICK " --db '%s'", paths[i]);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, paths[i], NULL), "'%s': exit %d: %s", paths[i],
+                  o.exit_code, o.err);
+        outcome_free(&o);
+    }
+    cr_assert(!file_exists(place("none")), "made a folder");
+}
+
+/* Root writes where others may not, so as root only the message for others goes untested. */
+Test(cli_run, refuses_read_only_files)
+{
+    const char *db = place("x.db");
+    outcome o = attnlab("run -p dense -n 8 " QUICK " --db '%s'", db);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    if (geteuid() == 0)
+        cr_skip_test("root may write to read-only files");
+    o = shell("chmod 400 '%s'; \"$ATTNLAB\" run -p dense -n 8 " QUICK " --db '%s'", db, db);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "read-only", NULL), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+Test(cli_run, locked_past_the_timeout_is_74)
+{
+    const char *db = place("x.db");
+    sqlite3 *other;
+    outcome o = attnlab("run -p dense -n 8 " QUICK " --db '%s'", db);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    cr_assert(sqlite3_open(db, &other) == SQLITE_OK &&
+                  sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK,
+              "cannot lock");
+    o = shell("ATTNLAB_DB_TIMEOUT=0.1 \"$ATTNLAB\" run -p dense -n 8 " QUICK " --db '%s' -o jsonl", db);
+    cr_assert(o.exit_code == 74 && one_complaint(&o, "locked", NULL), "exit %d: %s", o.exit_code, o.err);
+    sqlite3_close(other);
+    outcome_free(&o);
+}
+
+Test(cli_run, full_disk_is_74_and_keeps_what_was_finished)
+{
+    const char *db = place("x.db");
+    outcome o = shell(
+        "trap '' XFSZ; ulimit -f 300; exec \"$ATTNLAB\" run -p dense -n 8:4000:8 -d 4 --heads 1 --max-time "
+        "0.001 --metrics time --db '%s' -o jsonl",
+        db);
+    cr_assert(o.exit_code == 74 && lines(o.err) == 1 && strstr(o.err, db), "exit %d: %s", o.exit_code, o.err);
+    check_database(db);
+    char printed[32];
+    snprintf(printed, sizeof printed, "%zu", lines(o.out));
+    cr_assert(strcmp(ask(db, "SELECT count(*) FROM results", NULL), printed) == 0, "%s rows printed, %s kept",
+              printed, ask(db, "SELECT count(*) FROM results", NULL));
+    outcome_free(&o);
+    o = shell("\"$ATTNLAB\" run -p dense -n 8 " QUICK " --db '%s' >/dev/full", place("y.db"));
+    cr_assert(o.exit_code == 74 && lines(o.err) == 1, "full stdout: exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+/* ---- resuming ---- */
+
+Test(cli_run, resume_measures_only_what_is_missing_and_prints_all)
+{
+    const char *db = place("x.db");
+    static const struct {
+        const char *arguments;
+        size_t rows;
+        const char *measured; /* in the database by then */
+    } steps[] = {
+        {"-p dense -n 8,16", 2, "2"},
+        {"-p dense -n 8,16 --resume", 2, "2"},
+        {"-p dense -n 8,12,16 --resume", 3, "3"},
+        {"-p dense -p local:k=4 -n 16 --resume", 2, "4"},
+        {"-p dense -n 8 --seed 2 --resume", 1, "5"},
+        {"-p dense -n 8 --threads 1 --kernel portable --resume", 1, NULL},
+        {"-p dense -n 8", 1, NULL}, /* without --resume all are measured again */
+    };
+    size_t before = 0;
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        outcome o = attnlab("run %s " QUICK " --db '%s' -o jsonl", steps[i].arguments, db);
+        cr_assert(o.exit_code == 0 && lines(o.out) == steps[i].rows, "%s: exit %d, %zu rows: %s",
+                  steps[i].arguments, o.exit_code, lines(o.out), o.err);
+        const char *count = ask(db, "SELECT count(*) FROM measurements", NULL);
+        cr_assert(!steps[i].measured || strcmp(count, steps[i].measured) == 0, "%s: %s measured",
+                  steps[i].arguments, count);
+        before = strtoul(count, NULL, 10);
+        outcome_free(&o);
+    }
+    outcome o =
+        attnlab("run -p dense -n 8 --heads 2 -d 16 --max-time 0.01 --metrics time --resume --db '%s'", db);
+    cr_assert(strtoul(ask(db, "SELECT count(*) FROM measurements", NULL), NULL, 10) == before,
+              "fewer metrics: measured");
+    outcome_free(&o);
+    o = attnlab("run -p dense -n 8 --heads 2 -d 16 --max-time 0.01 --metrics time,memory --resume --db '%s'",
+                db);
+    cr_assert(strtoul(ask(db, "SELECT count(*) FROM measurements", NULL), NULL, 10) == before + 1,
+              "more metrics: not");
+    outcome_free(&o);
+}
+
+/* ---- ends of all kinds ---- */
+
+enum { SWEEP = 12 };
+#define SWEEP_ARGUMENTS "run -p dense -n 8:96:8 " QUICK " -o jsonl"
+
+/* Starts the sweep with its own process group and stdout in FILE; SIGINT and SIGTERM at their defaults. */
+static pid_t start(const char *db, const char *rows, const char *messages, const char *arguments)
+{
+    char command[4096];
+    snprintf(command, sizeof command, "exec \"$ATTNLAB\" %s --db '%s' >'%s' 2>'%s'", arguments, db, rows,
+             messages);
+    pid_t child = fork();
+    if (child == 0) {
+        setpgid(0, 0);
+        signal(SIGINT, SIG_DFL);
+        execl("/bin/sh", "sh", "-c", command, (char *)NULL);
+        _exit(127);
+    }
+    return child;
+}
+
+static void wait_for_rows(const char *path, size_t count)
+{
+    for (int i = 0; i < 2000; i++) {
+        if (file_exists(path)) {
+            char *text = read_whole_file(path, NULL);
+            size_t got = lines(text);
+            free(text);
+            if (got >= count)
+                return;
+        }
+        usleep(5000);
+    }
+    cr_assert(false, "%zu rows did not come within 10 s", count);
+}
+
+/* Every row printed is in the database. */
+static void check_rows(const char *db, const char *rows)
+{
+    char *text = read_whole_file(rows, NULL);
+    for (char *at = text; (at = strstr(at, "\"measurement_id\": \"")); at++) {
+        char id[33] = "";
+        memcpy(id, at + 19, 32);
+        cr_assert(strcmp(ask(db, "SELECT count(*) FROM results WHERE measurement_id = ?", id), "1") == 0,
+                  "printed but lost: %s", id);
+    }
+    free(text);
+}
+
+static void resume_and_compare(const char *db)
+{
+    outcome o = attnlab(SWEEP_ARGUMENTS " --resume --db '%s'", db);
+    cr_assert(o.exit_code == 0 && lines(o.out) == SWEEP, "resume: exit %d, %zu rows: %s", o.exit_code,
+              lines(o.out), o.err);
+    outcome_free(&o);
+    check_database(db);
+    const char *set =
+        ask(db, "SELECT group_concat(n) FROM (SELECT DISTINCT n FROM results ORDER BY n)", NULL);
+    cr_assert(strcmp(set, "8,16,24,32,40,48,56,64,72,80,88,96") == 0, "cells: %s", set);
+    cr_assert(strcmp(ask(db, "SELECT count(*) FROM results", NULL), "12") == 0, "measured twice");
+}
+
+Test(cli_run, killed_at_any_moment_loses_no_finished_cell)
+{
+    static const unsigned delays_us[] = {0, 300, 3000, 9000, 15000, 23000};
+    int killed = 0, status;
+    for (size_t i = 0; i < sizeof delays_us / sizeof delays_us[0]; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "kill-%zu.db", i);
+        const char *db = place(name);
+        const char *rows = place("rows"), *messages = place("messages");
+        unlink(rows);
+        pid_t child = start(db, rows, messages, SWEEP_ARGUMENTS);
+        wait_for_rows(rows, 1 + i % 3);
+        usleep(delays_us[i]);
+        kill(child, SIGKILL);
+        waitpid(child, &status, 0);
+        killed += WIFSIGNALED(status);
+        check_database(db);
+        check_rows(db, rows);
+        resume_and_compare(db);
+    }
+    cr_assert(killed > 0, "every sweep was over before it could be killed");
+}
+
+Test(cli_run, killed_before_the_first_cell_leaves_a_database_or_none)
+{
+    for (unsigned delay = 500; delay < 40000; delay = delay * 3 / 2) {
+        const char *db = place("early.db");
+        const char *rows = place("rows"), *messages = place("messages");
+        pid_t child = start(db, rows, messages, SWEEP_ARGUMENTS);
+        usleep(delay);
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        outcome o = attnlab("run -p dense -n 8 --heads 2 -d 16 --metrics flops --db '%s'", db);
+        cr_assert(o.exit_code == 0, "killed after %u us, then exit %d: %s", delay, o.exit_code, o.err);
+        outcome_free(&o);
+        check_database(db);
+        outcome gone = shell("rm -f '%s'*", db);
+        outcome_free(&gone);
+    }
+}
+
+static void interrupt(int number)
+{
+    const char *db = place("x.db");
+    int status;
+    const char *rows = place("rows"), *messages = place("messages");
+    pid_t child = start(db, rows, messages, SWEEP_ARGUMENTS);
+    wait_for_rows(rows, 2);
+    kill(-child, number); /* a terminal tells the whole group */
+    waitpid(child, &status, 0);
+    char *said = read_whole_file(messages, NULL);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 130, "signal %d: status %#x: %s", number,
+              (unsigned)status, said);
+    cr_assert(lines(said) == 1 && strstr(said, "--resume") && strstr(said, db), "signal %d: %s", number,
+              said);
+    free(said);
+    cr_assert(strcmp(ask(db, "SELECT outcome FROM runs", NULL), "interrupted") == 0, "outcome not kept");
+    cr_assert(strcmp(ask(db, "SELECT count(*) FROM failures", NULL), "0") == 0,
+              "an interrupted cell counts as failed");
+    check_rows(db, rows);
+    resume_and_compare(db);
+}
+
+Test(cli_run, interrupt_keeps_what_is_finished)
+{
+    interrupt(SIGINT);
+}
+
+/* SIGTERM to the parent alone: the child, which default handling would leave, must go too. */
+Test(cli_run, termination_stops_a_cell_that_hangs)
+{
+    char arguments[1024], survivors[64];
+    const char *db = place("x.db");
+    int status;
+    const char *rows = place("rows"), *messages = place("messages");
+    snprintf(arguments, sizeof arguments,
+             "run --plugin '%s/tests/plugins/fragile.so' -p fragile -p fragile:end=hang -n 16 "
+             "-d 4 --heads 1 --max-time 0.01 -o jsonl",
+             getenv("ATTN_BUILD"));
+    pid_t child = start(db, rows, messages, arguments);
+    wait_for_rows(rows, 1);
+    usleep(100000);
+    kill(child, SIGTERM);
+    waitpid(child, &status, 0);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 130, "status %#x", (unsigned)status);
+    snprintf(survivors, sizeof survivors, "pgrep -g %d", (int)child);
+    outcome o = shell("%s", survivors);
+    cr_assert(!*o.out, "left running: %s", o.out);
+    outcome_free(&o);
+    cr_assert(strcmp(ask(db, "SELECT count(*) FROM results", NULL), "1") == 0, "the finished cell is lost");
+}
+
+Test(cli_run, failed_cells_are_told_kept_apart_and_passed_over)
+{
+    static const struct {
+        const char *end, *says;
+        int exit_code;
+    } ends[] = {{"segfault", "crashed", 70},
+                {"abort", "giving up", 70},
+                {"exit", "code 3", 70},
+                {"kill", "memory", 74}};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%s.db", ends[i].end);
+        const char *db = place(name);
+        outcome o = {0};
+        for (int resumed = 0; resumed < 2; resumed++) {
+            o = shell("ulimit -c 0; ASAN_OPTIONS=handle_abort=0:handle_segv=0 exec \"$ATTNLAB\" run --plugin "
+                      "\"$ATTN_BUILD/tests/plugins/fragile.so\" -p dense -p fragile:end=%s -p fragile -n 16 "
+                      "-d 4 --heads 1 "
+                      "--max-time 0.01 --metrics flops,accuracy --resume --db '%s' -o jsonl",
+                      ends[i].end, db);
+            cr_assert(o.exit_code == ends[i].exit_code && lines(o.out) == 2, "%s: exit %d: %s", ends[i].end,
+                      o.exit_code, o.err);
+            cr_assert(strstr(o.err, "fragile:end=") && strstr(o.err, ends[i].says) && lines(o.err) == 2,
+                      "%s: %s", ends[i].end, o.err);
+            outcome_free(&o);
+        }
+        cr_assert(strcmp(ask(db, "SELECT count(*) FROM results", NULL), "2") == 0, "%s: results",
+                  ends[i].end);
+        cr_assert(strcmp(ask(db, "SELECT count(*) FROM failures WHERE length(reason) > 5", NULL), "2") == 0,
+                  "%s: failures", ends[i].end);
+        cr_assert(strcmp(ask(db, "SELECT group_concat(outcome) FROM runs", NULL), "incomplete,incomplete") ==
+                      0,
+                  "%s: outcome", ends[i].end);
+        check_database(db);
+    }
+}
+
+Test(cli_run, two_writers_at_once_lose_nothing)
+{
+    const char *rows[2], *messages[2];
+    const char *db = place("x.db");
+    pid_t children[2];
+    for (int i = 0; i < 2; i++) {
+        rows[i] = place(i ? "rows1" : "rows0");
+        messages[i] = place(i ? "messages1" : "messages0");
+        children[i] = start(db, rows[i], messages[i], SWEEP_ARGUMENTS);
+    }
+    for (int i = 0; i < 2; i++) {
+        int status;
+        waitpid(children[i], &status, 0);
+        char *said = read_whole_file(messages[i], NULL);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "writer %d: status %#x: %s", i,
+                  (unsigned)status, said);
+        free(said);
+        check_rows(db, rows[i]);
+    }
+    cr_assert(
+        strcmp(
+            ask(db,
+                "SELECT count(*) || ' ' || count(DISTINCT n) || ' ' || count(DISTINCT run_id) FROM results",
+                NULL),
+            "24 12 2") == 0,
+        "lost");
+    check_database(db);
+}
