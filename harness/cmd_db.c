@@ -41,12 +41,12 @@ static int only_reading(void *context, int code, const char *first, const char *
     static const char *const pragmas[] = {"table_info",    "table_xinfo",    "table_list",
                                           "index_list",    "index_info",     "foreign_key_list",
                                           "function_list", "compile_options"};
-    (void)context, (void)second, (void)database, (void)trigger;
+    (void)context, (void)database, (void)trigger;
     switch (code) {
     case SQLITE_SELECT:
     case SQLITE_READ:
-    case SQLITE_FUNCTION:
     case SQLITE_RECURSIVE: return SQLITE_OK;
+    case SQLITE_FUNCTION: return strcmp(second, "load_extension") == 0 ? SQLITE_DENY : SQLITE_OK;
     case SQLITE_PRAGMA:
         for (size_t i = 0; i < sizeof pragmas / sizeof pragmas[0]; i++)
             if (strcmp(first, pragmas[i]) == 0)

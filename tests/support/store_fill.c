@@ -76,8 +76,8 @@ void fill_run(store *s, const store_run *about, const char *label, size_t first,
         record_real(&r, "max_abs_err", "", 5);
         record_int(&r, "flops_useful", "flop", ((int64_t)1 << 53) + 1);
         record_int(&r, "flops_executed", "flop", (int64_t)1 << 54);
-        record_real(&r, "pattern_kl", "nat", INFINITY);
-        record_real(&r, "rel_err", "", NAN);
+        record_real(&r, "pattern_kl", "nat", (double)INFINITY);
+        record_real(&r, "rel_err", "", (double)NAN);
         record_absent(&r, "counter.cycles", "count", "no \"PMU\",\nreally\t\\");
         record_int(&r, "counter.page_faults", "count", 0);
         record_text(&r, "stop_reason", "time, \"up\"\r\n\x01 na\xc3\xafve");
