@@ -1,0 +1,8 @@
+/* A kernel that this compiler cannot build for the target: the name, and why. */
+
+extern const kernel KERNEL_SYMBOL;
+const kernel KERNEL_SYMBOL = {
+    KERNEL_FIELDS,
+    .dtypes = 1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16,
+    .unbuilt = "the compiler that built this program does not target these instructions",
+};
