@@ -70,7 +70,7 @@ static void shape_values(const check_case *c, uint64_t seed, int stream, float *
         float *rows = x + head * n * d;
         float *first = rows + rng_below(&places, n) * d + rng_below(&places, d);
         float *second = rows + rng_below(&places, n) * d + rng_below(&places, d);
-        *first = c->fill == FILL_NAN ? NAN : INFINITY;
+        *first = c->fill == FILL_NAN ? (float)NAN : (float)INFINITY;
         if (stream != STREAM_Q)
             *second = c->fill == FILL_NAN ? -NAN : -INFINITY;
     }
@@ -210,7 +210,7 @@ static bool compare(double is, double right, double limit, double *worst_abs, do
     if (!isfinite(right))
         return isinf(right) && limit == 0 ? is == right : !isfinite(is);
     if (!isfinite(is)) {
-        *worst_abs = *worst_ratio = INFINITY;
+        *worst_abs = *worst_ratio = (double)INFINITY;
         return false;
     }
     double error = fabs(is - right);

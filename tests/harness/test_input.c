@@ -192,6 +192,12 @@ static attention attention_of(size_t n, size_t dim)
     return a;
 }
 
+static void attention_free(attention *a)
+{
+    attn_layout_destroy(a->dense);
+    free(a->q), free(a->k), free(a->v), free(a->scores), free(a->o);
+}
+
 /* Peaked but not degenerate, and heads that differ in how local they are: what the accuracy of patterns is
  * judged on. Bounds are loose; on white noise every head has entropy about ln(i) - 1/2 and a window of 64 keys
  * holds 64 / i. */
@@ -223,6 +229,7 @@ Test(input, text_attention_is_peaked_and_heads_differ, .timeout = 60)
     cr_assert(least_window < 0.2 && most_window > 0.8, "the last %d keys hold from %g to %g of the attention", WINDOW,
               least_window, most_window);
     release(&x);
+    attention_free(&a);
 }
 
 /* In two copies of a text without repetitions, the heads of contexts send a query in the second copy to the
@@ -251,6 +258,7 @@ Test(input, text_attends_where_the_context_recurs)
         cr_assert(hits * 10 > rows * 8, "head %zu: %zu of %zu queries find their continuation", context_heads[k], hits, rows);
     }
     release(&x);
+    attention_free(&a);
 }
 
 Test(input, text_values_are_the_bytes)
@@ -285,6 +293,7 @@ Test(input, text_windows)
     cr_assert(memcmp(batch.k, start.k, 300 * ROW) == 0, "batch entry 0 is not the beginning");
     cr_assert(memcmp((char *)batch.q + 300 * ROW, second.q, 300 * ROW) == 0, "batch entry 1 is not the next window");
     cr_assert(memcmp((char *)start.q + 290 * ROW, last.q, 10 * ROW) == 0, "the last queries are not at the end");
+    release(&whole), release(&start), release(&batch), release(&second), release(&last);
     free(bytes);
 }
 
@@ -307,6 +316,7 @@ Test(input, folder_is_its_files_in_order_without_links)
     snprintf(text, sizeof text, "text:%s", scratch_path("whole"));
     operands one = fill(text, (input_shape){1, 1, 1, 13, 13, 8}, ATTN_F32, 1);
     cr_assert(same(&all, &one), "the folder is not the concatenation");
+    release(&all), release(&one);
 }
 
 /* ---- arrays ---- */
