@@ -8,7 +8,7 @@ ubsan: ## all tests under UBSan
 
 # ThreadSanitizer does not know gcc's libgomp and would report its barriers as races: clang, libomp and
 # its Archer tool, which tells the sanitizer what OpenMP synchronises.
-TSAN_FILTER ?= '{kernels_*,kernel_*,plan*}/*'
+TSAN_FILTER ?= '@(forward*|kernel*|plan*|input|mask)/*'
 tsan: ## the threaded tests under ThreadSanitizer (clang, libomp, Archer)
 	OMP_TOOL_LIBRARIES=libarcher.so TSAN_OPTIONS="ignore_noninstrumented_modules=1" \
 	  $(MAKE) --no-print-directory CC=clang MODE=tsan TEST_ARGS="--filter $(TSAN_FILTER)" check
@@ -16,7 +16,7 @@ tsan: ## the threaded tests under ThreadSanitizer (clang, libomp, Archer)
 # valgrind knows neither AVX-512 nor AMX: the ladder is walked down to what it can run.
 valgrind: $(B)/attnlab ## the kernels valgrind can run, on small problems under memcheck
 	for kernel in portable avx2; do \
-	  ATTN_DISABLE_CPU=avx512 valgrind --quiet --error-exitcode=9 --leak-check=full \
+	  ATTN_DISABLE_CPU=avx512 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
 	    $(B)/attnlab check --quick --kernel $$kernel -n 33 -d 20 || exit 1; \
 	done; echo "valgrind: clean"
 
