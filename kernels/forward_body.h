@@ -30,7 +30,8 @@ enum {
     ROWS = LANES * VECTORS,
     CHUNK_FLOATS = 8192, /* of k or v in a chunk: 32 KiB */
     MAX_CHUNK_KEYS = 128,
-    MIN_CHUNK_KEYS = 32
+    MIN_CHUNK_KEYS = 32,
+    MAX_WIDTH = 8 /* columns, of WIDTHS_n */
 };
 #define LEAST 0x1p-32f
 #define MOST 0x1p64f
@@ -69,6 +70,10 @@ typedef struct scratch {
 
 /* ---- scores ---- */
 
+/* An unrolled loop over x < n, for n known only once the function is inlined: clang optimises a function
+ * before it inlines it, and must not meet a loop of unknown length there. */
+#define EACH(x, n, most) UNROLL for (uint32_t x = 0; x < (most); x++) if (x < (n))
+
 enum mode { PLAIN, MASKED, MAXIMA };
 
 /* KEYS keys x nv vectors. PLAIN and MASKED write p [KEYS][ROWS] and add to chunk_sum; MAXIMA raises max. */
@@ -77,7 +82,7 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
     const uint32_t at = g->lo * LANES;
     const float *q = s->q + at, *k = g->k;
     vf a[KEYS][VECTORS], odd[KEYS];
-    UNROLL for (uint32_t v = 0; v < nv; v++) {
+    EACH(v, nv, VECTORS) {
         vf start = mode == MAXIMA ? vf_set1(0) : vf_load(s->minus_reference + at + v * LANES);
         UNROLL for (uint32_t r = 0; r < KEYS; r++)
             a[r][v] = start;
@@ -97,11 +102,11 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
     UNROLL_4
     for (; c < dim; c++) {
         vf qv[VECTORS];
-        UNROLL for (uint32_t v = 0; v < nv; v++)
+        EACH(v, nv, VECTORS)
             qv[v] = vf_load(q + c * ROWS + v * LANES);
         UNROLL for (uint32_t r = 0; r < KEYS; r++) {
             vf kr = vf_set1(k[r * dim + c]);
-            UNROLL for (uint32_t v = 0; v < nv; v++)
+            EACH(v, nv, VECTORS)
                 a[r][v] = vf_fma(kr, qv[v], a[r][v]);
         }
     }
@@ -110,7 +115,7 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
             a[r][0] = vf_add(a[r][0], odd[r]);
 
     if (mode == MAXIMA) {
-        UNROLL for (uint32_t v = 0; v < nv; v++) {
+        EACH(v, nv, VECTORS) {
             float *to = out + at + v * LANES;
             vf max = vf_load(to);
             UNROLL for (uint32_t r = 0; r < KEYS; r++) {
@@ -121,7 +126,7 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
         }
         return;
     }
-    UNROLL for (uint32_t v = 0; v < nv; v++) {
+    EACH(v, nv, VECTORS) {
         vf sum = vf_load(s->chunk_sum + at + v * LANES);
         UNROLL for (uint32_t r = 0; r < KEYS; r++) {
             vf p = vf_exp2(a[r][v]);
@@ -155,25 +160,25 @@ static scores_fn *const score_table[VECTORS][MAXIMA + 1] = {FOR_VECTORS(NAMES)};
 INLINE void values(const uint32_t nv, const uint32_t nc, size_t dim, const granule *g, uint32_t n, size_t column,
                    const float *p, float *o)
 {
-    vf a[8][VECTORS];
-    UNROLL for (uint32_t c = 0; c < nc; c++)
-        UNROLL for (uint32_t v = 0; v < nv; v++)
+    vf a[MAX_WIDTH][VECTORS];
+    EACH(c, nc, MAX_WIDTH)
+        EACH(v, nv, VECTORS)
             a[c][v] = vf_set1(0);
     for (uint32_t i = 0; i < n; i++, p += KEYS * ROWS) {
         const float *row = g[i].v + column;
         UNROLL for (uint32_t r = 0; r < KEYS; r++, row += dim) {
             vf pv[VECTORS];
-            UNROLL for (uint32_t v = 0; v < nv; v++)
+            EACH(v, nv, VECTORS)
                 pv[v] = vf_load(p + r * ROWS + v * LANES);
-            UNROLL for (uint32_t c = 0; c < nc; c++) {
+            EACH(c, nc, MAX_WIDTH) {
                 vf b = vf_set1(row[c]);
-                UNROLL for (uint32_t v = 0; v < nv; v++)
+                EACH(v, nv, VECTORS)
                     a[c][v] = vf_fma(b, pv[v], a[c][v]);
             }
         }
     }
-    UNROLL for (uint32_t c = 0; c < nc; c++)
-        UNROLL for (uint32_t v = 0; v < nv; v++) {
+    EACH(c, nc, MAX_WIDTH)
+        EACH(v, nv, VECTORS) {
             float *to = o + c * ROWS + v * LANES;
             vf_store(to, vf_add(vf_load(to), a[c][v]));
         }

@@ -20,13 +20,15 @@
 
 #include "base/float16.h"
 
+#ifndef INLINE /* an emulation may want neither: it would take minutes to compile */
 #define INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define UNROLL _Pragma("unroll")
-#define UNROLL_4 _Pragma("clang loop unroll_count(4)")
+#define UNROLL_4 /* clang unrolls by itself, and what it is told to unroll here it spills */
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #define UNROLL_4 _Pragma("GCC unroll 4")
+#endif
 #endif
 
 /* Minimax for 2^f / relative error, |f| <= 1/2, with the constant fixed at 1: error 1.07e-7 (Remez and

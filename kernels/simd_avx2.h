@@ -3,8 +3,6 @@
 #ifndef KERNELS_SIMD_AVX2_H
 #define KERNELS_SIMD_AVX2_H
 
-#include <immintrin.h>
-
 #include "kernels/simd.h"
 #include "kernels/widen_avx2.h"
 
@@ -43,7 +41,7 @@ INLINE uint32_t vf_ge(vf a, vf b) { return (uint32_t)_mm256_movemask_ps(_mm256_c
 
 INLINE vf vf_exp2(vf x)
 {
-    vf y = _mm256_min_ps(vf_set1(127), x); /* of two operands, the second when either is NaN */
+    vf y = _mm256_max_ps(vf_set1(-127), _mm256_min_ps(vf_set1(127), x)); /* NaN stays: it is the second operand */
     vf t = vf_add(y, vf_set1(EXP2_MAGIC));
     vf f = _mm256_sub_ps(y, _mm256_sub_ps(t, vf_set1(EXP2_MAGIC)));
     vf p = vf_fma(vf_set1(EXP2_5), f, vf_set1(EXP2_4));
@@ -51,8 +49,7 @@ INLINE vf vf_exp2(vf x)
     p = vf_fma(p, f, vf_set1(EXP2_2));
     p = vf_fma(p, f, vf_set1(EXP2_1));
     p = vf_fma(p, f, vf_set1(EXP2_0));
-    p = vf_mul(p, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23)));
-    return _mm256_and_ps(p, _mm256_cmp_ps(x, vf_set1(EXP2_ZERO), _CMP_NLT_UQ));
+    return vf_mul(p, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23)));
 }
 
 INLINE void vf_transpose(vf r[LANES])

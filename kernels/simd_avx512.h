@@ -3,8 +3,6 @@
 #ifndef KERNELS_SIMD_AVX512_H
 #define KERNELS_SIMD_AVX512_H
 
-#include <immintrin.h>
-
 #include "kernels/simd.h"
 #include "kernels/widen_avx2.h"
 

@@ -52,7 +52,7 @@ INLINE uint32_t vf_ge(vf a, vf b) { return vu_bits((vu)(a >= b)); }
 /* 2^x; see simd.h. */
 INLINE vf vf_exp2(vf x)
 {
-    vf y = vf_choose((vu)(x > 127), vf_set1(127), x);
+    vf y = vf_choose((vu)(x > 127), vf_set1(127), vf_choose((vu)(x < -127), vf_set1(-127), x));
     vf t = y + EXP2_MAGIC;
     vf f = y - (t - EXP2_MAGIC);
     vf p = vf_set1(EXP2_5);
@@ -61,8 +61,7 @@ INLINE vf vf_exp2(vf x)
     p = p * f + EXP2_2;
     p = p * f + EXP2_1;
     p = p * f + EXP2_0;
-    p = p * (vf)((vu)t << 23);
-    return (vf)((vu)p & ~(vu)(x < EXP2_ZERO));
+    return p * (vf)((vu)t << 23);
 }
 
 INLINE void vf_transpose(vf r[LANES])

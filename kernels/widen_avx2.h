@@ -2,7 +2,10 @@
 #ifndef KERNELS_WIDEN_AVX2_H
 #define KERNELS_WIDEN_AVX2_H
 
-#include <immintrin.h>
+#ifndef INTRINSICS
+#define INTRINSICS <immintrin.h> /* tests put an emulation here */
+#endif
+#include INTRINSICS
 
 #include "kernels/simd.h"
 

@@ -1,0 +1,17 @@
+/* The kernels a test can run here: those that are available, and the AVX-512 one emulated where SIMDe is
+ * installed (a descriptor that is not registered). */
+#ifndef TESTS_SUPPORT_KERNEL_LIST_H
+#define TESTS_SUPPORT_KERNEL_LIST_H
+
+#include "kernels/kernel.h"
+
+/* The AVX-512 instance compiled for any CPU through SIMDe, or NULL without SIMDe. */
+extern const kernel *const avx512_emulated;
+
+/* Fast kernels that can run, at most `capacity`; the oracle is not among them. */
+size_t runnable_kernels(const kernel **out, size_t capacity);
+
+/* Whether the registered kernel of this name can run; asserts that there is one. */
+bool kernel_runs(const char *name);
+
+#endif
