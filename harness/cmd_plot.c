@@ -68,6 +68,8 @@ static int draw(const args *a)
     store *s = NULL;
     bool *wanted = NULL;
     attn_error err;
+    if (plot_unavailable())
+        return cli_complain(EXIT_INPUT, "%s", plot_unavailable());
     attn_status status = plot_list_read(&list, cli_text(a, "plots"), &err);
     if (status == ATTN_OK && !(wanted = calloc(list.count + 1, sizeof *wanted)))
         status = attn_fail(&err, ATTN_ENOMEM, "out of memory");

@@ -62,6 +62,9 @@ const plot *plot_find(const plot_list *list, const char *name);
 attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, bool *drawn,
                       attn_error *err);
 
+/* Why nothing can be drawn here, or NULL: gnuplot is not on the path. */
+const char *plot_unavailable(void);
+
 /* ---- the parts ---- */
 
 /* Text as gnuplot may see it: ' " ` \ become typographic quotes and a slash, control characters spaces.

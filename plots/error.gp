@@ -4,7 +4,7 @@ stats data using c_cost nooutput name 'at'
 set multiplot
 set logscale x 10
 set xrange [at_min / 1.6 : (at_max > at_min ? at_max : at_min) * 1.5]
-set xtics ('0.1%' 0.1, '0.3%' 0.3, '1%' 1, '3%' 3, '10%' 10, '30%' 30, '100%' 100)
+set xtics ('0.1%%' 0.1, '0.3%%' 0.3, '1%%' 1, '3%%' 3, '10%%' 10, '30%%' 30, '100%%' 100)
 set xlabel 'pairs, as a share of dense attention with the same n'
 set bmargin at screen 0.2; set tmargin at screen 0.9
 set yrange [-0.03 : *]

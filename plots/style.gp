@@ -52,7 +52,7 @@ set label 2 '' right font ',8' tc rgb '#505050'
 note(text) = "set label 2 '".text."'"
 
 # One line above the panels that says which curve is whose: spec[k] with the point of end_style[k].
-legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set label 300 + k spec[k] at screen key_x, screen key_y left offset character 1.4, 0 font ',10' tc rgb '#202020' point lt end_style[k]; key_x = key_x + (strlen(spec[k]) + 5) * 7. / canvas_width }"
+legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set label 300 + k short(spec[k]) at screen key_x, screen key_y left offset character 1.4, 0 font ',10' tc rgb '#202020' point lt end_style[k]; key_x = key_x + (strlen(short(spec[k])) + 5) * 7. / canvas_width }"
 
 # ---- axes ----
 
@@ -77,17 +77,18 @@ measured_text(k) = slope_hi[k] > slope_lo[k] ? sprintf('n^%.2f  [%.2f, %.2f]', s
 class_text(k) = (slope[k] == slope[k] ? sprintf('n^%.2f here, ', slope[k]) : '').sprintf('Θ(%s)', class[k])
 slope_text(k) = exists("class") ? class_text(k) : measured_text(k)
 
-scaling = "ends = |spec|; stats data using c_n nooutput name 'at_n'; stats data using c_y nooutput name 'at_y'; eval axis_n(at_n_min, at_n_max); eval axis_y(at_y_min / 2, at_y_max); ref_n = n_min; ref_y = at_y_min / 2; set rmargin at screen 0.78; set lmargin at screen 0.12; set bmargin at screen 0.175; set tmargin at screen 0.95; eval label_curves; eval label_references"
+short(text) = strlen(text) > 48 ? text[1:47].'…' : text
+scaling = "ends = |spec|; longest = 24; do for [k = 1:ends] { longest = strlen(short(spec[k])) > longest ? strlen(short(spec[k])) : longest; longest = strlen(slope_text(k)) > longest ? strlen(slope_text(k)) : longest }; stats data using c_n nooutput name 'at_n'; stats data using c_y nooutput name 'at_y'; eval axis_n(at_n_min, at_n_max); eval axis_y(at_y_min / 2, at_y_max); ref_n = n_min; ref_y = at_y_min / 2; set rmargin at screen 1 - (longest * 6 + 30.) / canvas_width; set lmargin at screen 0.12; set bmargin at screen 0.175; set tmargin at screen 0.95; eval label_curves; eval label_references"
 
 # Labels stand right of the last point of curves that reach the right edge, and above left of it for others. In
 # each of these two groups they go from the lowest up, each at least `gap` (a share of the axis) above the one
 # before; then the same from the top down where they left the axis.
-gap = 0.1
+gap = 0.08
 group(k) = end_x[k] < n_max * 0.9 ? 10 : 0
-label_curves = "array end_at[ends]; array order[ends]; do for [k = 1:ends] { end_at[k] = group(k) + log(end_y[k] / y_min) / log(y_max / y_min); order[k] = k }; do for [p = 1:ends] { do for [k = 1:ends - 1] { if (end_at[order[k]] > end_at[order[k + 1]]) { swap = order[k]; order[k] = order[k + 1]; order[k + 1] = swap } } }; do for [k = 2:ends] { if (group(order[k]) == group(order[k - 1]) && end_at[order[k]] < end_at[order[k - 1]] + gap) { end_at[order[k]] = end_at[order[k - 1]] + gap } }; do for [p = 1:ends] { k = ends + 1 - p; roof = group(order[k]) + 0.98; if (k < ends) { if (group(order[k]) == group(order[k + 1])) { roof = end_at[order[k + 1]] - gap } }; if (end_at[order[k]] > roof) { end_at[order[k]] = roof } }; do for [k = 1:ends] { if (group(k) == 0) { set label 100 + k spec[k].\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] left offset character 1.4, character 0.3 tc lt end_style[k] font ',10' } else { set label 100 + k spec[k].\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] - 10 right offset character -1.6, character 0.9 tc lt end_style[k] font ',10' } }"
+label_curves = "array end_at[ends]; array order[ends]; do for [k = 1:ends] { end_at[k] = group(k) + log(end_y[k] / y_min) / log(y_max / y_min); order[k] = k }; do for [p = 1:ends] { do for [k = 1:ends - 1] { if (end_at[order[k]] > end_at[order[k + 1]]) { swap = order[k]; order[k] = order[k + 1]; order[k + 1] = swap } } }; do for [k = 2:ends] { if (group(order[k]) == group(order[k - 1]) && end_at[order[k]] < end_at[order[k - 1]] + gap) { end_at[order[k]] = end_at[order[k - 1]] + gap } }; do for [p = 1:ends] { k = ends + 1 - p; roof = group(order[k]) + 0.98; if (k < ends) { if (group(order[k]) == group(order[k + 1])) { roof = end_at[order[k + 1]] - gap } }; if (end_at[order[k]] > roof) { end_at[order[k]] = roof } }; do for [k = 1:ends] { if (group(k) == 0) { set label 100 + k short(spec[k]).\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] left offset character 1.4, character 0.3 tc lt end_style[k] font ',10' } else { set label 100 + k short(spec[k]).\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] - 10 right offset character -1.6, character 0.9 tc lt end_style[k] font ',10' } }"
 
-# Grey lines of the growths n, n sqrt(n) and n^2 from one point, each labelled where it leaves the picture.
+# Grey lines of the growths n, n sqrt(n) and n^2 from one point, each labelled near where it leaves the picture.
 reference(n, p) = n < ref_n * 0.999 ? NaN : ref_y * (n / ref_n) ** p
 leaves_top(p) = exp(log(ref_n) + log(y_max / ref_y) / p)
-reference_exit(p) = leaves_top(p) < n_max * 1.15 ? leaves_top(p) : n_max * 1.15
-label_references = "array ref_p[3] = [1, 1.5, 2]; array ref_t[3] = ['n', 'n√n', 'n²']; do for [k = 1:3] { set label 200 + k ref_t[k] at first reference_exit(ref_p[k]) / 1.06, first reference(reference_exit(ref_p[k]) / 1.06, ref_p[k]) / 1.05 right offset character -0.3, character 0.4 tc rgb '#808080' font ',9' }"
+reference_exit(p) = leaves_top(p) / 1.06 < n_max / 1.12 ? leaves_top(p) / 1.06 : n_max / 1.12
+label_references = "array ref_p[3] = [1, 1.5, 2]; array ref_t[3] = ['n', 'n√n', 'n²']; do for [k = 1:3] { set label 200 + k ref_t[k] at first reference_exit(ref_p[k]), first reference(reference_exit(ref_p[k]), ref_p[k]) right offset character -0.3, character 0.4 tc rgb '#808080' font ',9' }"

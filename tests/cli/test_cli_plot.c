@@ -1,0 +1,287 @@
+/* attnlab plot: every pair draws, on full, small and hostile stores. */
+#include <criterion/criterion.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "harness/plot.h"
+#include "support/program.h"
+#include "support/synthetic.h"
+
+static const char *const specs[] = {"dense", "local:k=128", "strided:l=sqrt(n)", "fixed:l=sqrt(n),c=8"};
+enum { SPECS = 4 };
+
+#define NEEDS_GNUPLOT()                                                                             \
+    if (plot_unavailable())                                                                         \
+    cr_skip_test("%s", plot_unavailable())
+
+static void fill(synthetic *s, size_t n_max)
+{
+    for (size_t i = 0; i < SPECS; i++)
+        for (size_t n = 1024; n <= n_max; n *= 2)
+            synthetic_cell(s, specs[i], n);
+}
+
+static const char *filled_store(const char *name, size_t n_max)
+{
+    static char path[512];
+    snprintf(path, sizeof path, "%s", scratch_path(name));
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
+    fill(&s, n_max);
+    s.kernel = "portable";
+    synthetic_cell(&s, "dense", 1024);
+    synthetic_close(&s);
+    return path;
+}
+
+/* Enough of XML to see a cut or broken file: one root, elements nested, attributes quoted, no stray '<' or '&'. */
+static const char *xml_fault(const char *text)
+{
+    static char open[64][64];
+    size_t depth = 0, roots = 0;
+    for (const char *at = text; *at;) {
+        if (*at == '&' && !strchr(at + 1, ';'))
+            return "a stray &";
+        if (*at != '<') {
+            if (depth == 0 && !isspace((unsigned char)*at))
+                return "text outside the root";
+            at++;
+            continue;
+        }
+        static const struct {
+            const char *begin, *end;
+        } skipped[] = {{"<?", "?>"}, {"<!--", "-->"}, {"<![CDATA[", "]]>"}, {"<!", ">"}};
+        const char *after = NULL;
+        for (size_t i = 0; i < 4 && !after; i++)
+            if (strncmp(at, skipped[i].begin, strlen(skipped[i].begin)) == 0) {
+                after = strstr(at, skipped[i].end);
+                if (!after)
+                    return "an open comment";
+                after += strlen(skipped[i].end);
+            }
+        if (after) {
+            at = after;
+            continue;
+        }
+        const bool closing = at[1] == '/';
+        const char *name = at + 1 + closing;
+        const size_t length = strcspn(name, " \t\r\n/>");
+        char quote = 0;
+        const char *end = name + length;
+        for (; *end && (quote || *end != '>'); end++) {
+            if (quote ? *end == quote : *end == '"' || *end == '\'')
+                quote = quote ? 0 : *end;
+            else if (*end == '<')
+                return "a < in a tag";
+        }
+        if (!*end || length == 0 || length >= sizeof open[0])
+            return "a broken tag";
+        if (closing) {
+            if (depth == 0 || strncmp(open[depth - 1], name, length) != 0 || open[depth - 1][length])
+                return "tags that do not nest";
+            depth--;
+        } else if (end[-1] != '/') {
+            if (depth == 64)
+                return "too deep";
+            roots += depth == 0;
+            snprintf(open[depth++], sizeof open[0], "%.*s", (int)length, name);
+        }
+        at = end + 1;
+    }
+    return depth ? "an open element" : roots == 1 ? NULL : "not one root";
+}
+
+static void check_pictures(const char *folder, const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s.svg", folder, name);
+    char *svg = read_whole_file(path, NULL);
+    const char *fault = xml_fault(svg);
+    cr_assert(fault == NULL, "%s: %s", path, fault);
+    cr_assert(strstr(svg, "<svg") && strstr(svg, "attnlab_"), "%s has no name of its own", path);
+    free(svg);
+    size_t size;
+    snprintf(path, sizeof path, "%s/%s.png", folder, name);
+    char *png = read_whole_file(path, &size);
+    cr_assert(size > 2000 && memcmp(png, "\x89PNG\r\n\x1a\n", 8) == 0 && memcmp(png + size - 8, "IEND", 4) == 0,
+              "%s: %zu bytes", path, size);
+    free(png);
+    static const char *const beside[] = {"tsv", "gp"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s.%s", folder, name, beside[i]);
+        cr_assert(file_exists(path), "no %s", path);
+    }
+}
+
+static void check_all(const char *folder)
+{
+    plot_list list;
+    attn_error err;
+    cr_assert(plot_list_read(&list, NULL, &err) == ATTN_OK, "%s", err.message);
+    for (size_t i = 0; i < list.count; i++)
+        check_pictures(folder, list.at[i].name);
+    plot_list_free(&list);
+}
+
+Test(cli_plot, every_plot_draws, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *out = scratch_path("pictures");
+    outcome o = attnlab("plot all --db %s --out %s", filled_store("full.db", 8192), out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    check_all(out);
+    outcome_free(&o);
+    o = shell("ls %s | grep -v -E '^[a-z]+[.](svg|png|gp|tsv)$'", out);
+    cr_assert(o.out_size == 0, "left over: %s", o.out);
+    outcome_free(&o);
+    o = shell("cd %s && LC_ALL=C gnuplot time.gp 2>&1 >/dev/null | grep -v warning", out); /* can be drawn again */
+    cr_assert(o.out_size == 0, "%s", o.out);
+    outcome_free(&o);
+}
+
+/* One size, one pattern: all ranges are a point. */
+Test(cli_plot, equal_values_draw, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *path = scratch_path("one.db"), *out = scratch_path("one");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
+    synthetic_cell(&s, "dense", 1024);
+    synthetic_close(&s);
+    outcome o = attnlab("plot all --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    check_all(out);
+    outcome_free(&o);
+}
+
+Test(cli_plot, what_was_not_measured_is_skipped_with_a_reason, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *path = scratch_path("bare.db"), *out = scratch_path("bare");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
+    synthetic_begin(&s, "dense", 64);
+    record_absent(&s.to, "time_ns", "ns", "not today");
+    synthetic_end(&s);
+    synthetic_close(&s);
+    outcome o = attnlab("plot all --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    static const char *const skipped[] = {"time", "memory", "workspace", "rate", "error", "counters"};
+    for (size_t i = 0; i < sizeof skipped / sizeof skipped[0]; i++) {
+        char line[64], picture[512];
+        snprintf(line, sizeof line, "%s: skipped", skipped[i]);
+        snprintf(picture, sizeof picture, "%s/%s.svg", out, skipped[i]);
+        cr_assert(strstr(o.err, line) && !file_exists(picture), "%s: %s", skipped[i], o.err);
+    }
+    cr_assert(strstr(o.err, "attnlab run"), "%s", o.err);
+    check_pictures(out, "masks");
+    check_pictures(out, "flops"); /* exact, without any measurement */
+    outcome_free(&o);
+}
+
+Test(cli_plot, masks_need_no_store)
+{
+    NEEDS_GNUPLOT();
+    const char *out = scratch_path("pictures");
+    outcome o = shell("cd %s && unset ATTNLAB_DB && $ATTNLAB plot masks --out pictures", scratch_folder());
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    check_pictures(out, "masks");
+    outcome_free(&o);
+}
+
+/* Whatever texts a store holds (it may have been imported), gnuplot is not to obey them. */
+Test(cli_plot, hostile_text_stays_text, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    char hostile[1280], trap[256];
+    snprintf(trap, sizeof trap, "%s", scratch_path("trap"));
+    snprintf(hostile, sizeof hostile,
+             "'; !touch %s; \"`touch %s`\" @x $x {/Bold b} ^_\\\n!touch %s\nsystem('touch %s') <b>&amp; ]]> #", trap, trap,
+             trap, trap);
+    const char *path = scratch_path("hostile.db"), *out = scratch_path("hostile");
+    synthetic s = {.input = hostile, .kernel = hostile, .heads = 8, .threads = 2, .tick = 1};
+    synthetic_open(&s, path, hostile, hostile);
+    fill(&s, 4096);
+    synthetic_begin(&s, "dense", 8192);
+    record_absent(&s.to, "counter.instructions", "count", hostile);
+    record_real(&s.to, "counter.task_clock_ns", "ns", 5e6);
+    record_real(&s.to, "time_ns", "ns", 5e6);
+    synthetic_end(&s);
+    char *sql = sqlite3_mprintf("UPDATE cells SET spec = %Q || spec, kernel = %Q, input = %Q, pattern = 'x' WHERE spec != 'dense';"
+                                "UPDATE builds SET revision = %Q, version = %Q", hostile, hostile, hostile, hostile, hostile);
+    cr_assert(sqlite3_exec(store_handle(s.store), sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+              sqlite3_errmsg(store_handle(s.store)));
+    sqlite3_free(sql);
+    synthetic_close(&s);
+    outcome o = attnlab("plot all --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    check_all(out);
+    cr_assert(!file_exists(trap), "a text of the store was run");
+    outcome_free(&o);
+}
+
+Test(cli_plot, a_pair_of_ones_own)
+{
+    NEEDS_GNUPLOT();
+    static const char sql[] = "-- mine\n-- needs: attnlab run\nSELECT n, time_ns_median AS y FROM curves ORDER BY n;\n"
+                              "SELECT DISTINCT spec FROM curves;\n",
+                      gp[] = "eval canvas(400, 300)\nplot data using c_n:c_y title spec[1]\n";
+    char mine[512], out[512]; /* scratch_path() forgets after eight */
+    snprintf(mine, sizeof mine, "%s", scratch_path("mine"));
+    snprintf(out, sizeof out, "%s", scratch_path("out"));
+    cr_assert(mkdir(mine, 0777) == 0, "mkdir");
+    write_whole_file(scratch_path("mine/my-plot_2.sql"), sql, sizeof sql - 1);
+    write_whole_file(scratch_path("mine/my-plot_2.gp"), gp, sizeof gp - 1);
+    const char *path = filled_store("own.db", 2048);
+    outcome o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
+    cr_assert(o.exit_code == 0 && !*o.err && strstr(o.out, "my-plot_2.svg"), "exit %d: %s", o.exit_code, o.err);
+    check_pictures(out, "my-plot_2");
+    outcome_free(&o);
+    static const char wrong[] = "plot data using nonsense here\n";
+    write_whole_file(scratch_path("mine/my-plot_2.gp"), wrong, sizeof wrong - 1);
+    o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.gp", "gnuplot", NULL), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    static const char bad[] = "SELECT absent AS n FROM nowhere;\n";
+    write_whole_file(scratch_path("mine/my-plot_2.sql"), bad, sizeof bad - 1);
+    o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.sql", "nowhere", NULL), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    static const char writing[] = "DELETE FROM samples; SELECT 1 AS n;\n"; /* the store is only read */
+    write_whole_file(scratch_path("mine/my-plot_2.sql"), writing, sizeof writing - 1);
+    o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.sql", "readonly", NULL), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+Test(cli_plot, bad_input_is_one_line)
+{
+    NEEDS_GNUPLOT();
+    static const char *const bad[] = {
+        "plot",           "plot nosuch",           "plot mask",          "plot all --db /nowhere/x.db",
+        "plot masks --out /nowhere/at/all", "plot masks --out /dev/null", "plot masks --plots /nowhere", "plot ../masks",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        outcome o = attnlab("%s", bad[i]);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, "attnlab: ", NULL), "%s: exit %d, '%s'", bad[i], o.exit_code,
+                  o.err);
+        outcome_free(&o);
+    }
+    outcome o = attnlab("plot mask");
+    cr_assert(strstr(o.err, "did you mean masks?"), "%s", o.err);
+    outcome_free(&o);
+}
+
+Test(cli_plot, without_gnuplot_one_line_says_how_to_get_it)
+{
+    const char *out = scratch_path("none");
+    outcome o = shell("PATH=/nowhere; exec $ATTNLAB plot masks --out %s", out);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "apt-get install gnuplot-nox", NULL), "exit %d: %s", o.exit_code,
+              o.err);
+    cr_assert(!file_exists(out), "something was written");
+    outcome_free(&o);
+}
