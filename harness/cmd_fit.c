@@ -106,8 +106,9 @@ static attn_status print_flops(const printer *p, const emit_value *setting, cons
 
 /* ---- measured curves ---- */
 
-static void print_measured(const printer *p, const emit_value *setting, const char *metric, const fit_line *line,
-                           const double *n, const double *y, size_t count, const char *remark)
+static void print_measured(const printer *p, const emit_value *setting, const char *metric,
+                           const fit_line *line, const double *n, const double *y, size_t count,
+                           const char *remark)
 {
     char note[256] = "";
     if (!explain_points(line, note, sizeof note))
@@ -135,12 +136,14 @@ static attn_status print_speed(const printer *p, const emit_value *setting, cons
     }
     /* Keys per query at both ends of what is fitted. */
     size_t used = 0;
-    const double per_query = (strcmp(c->direction, "bwd") == 0 ? 10.0 : 4.0) * (double)(c->dim * c->heads * c->batch);
+    const double per_query =
+        (strcmp(c->direction, "bwd") == 0 ? 10.0 : 4.0) * (double)(c->dim * c->heads * c->batch);
     for (size_t i = 0; i < count; i++)
         if (flops[i] > 0)
             keys[used++] = flops[i] / per_query / n[i];
 
-    fit_line of_time = fit_power(n, time, count, FIT_MEASURED), of_flops = fit_power(n, flops, count, FIT_EXACT),
+    fit_line of_time = fit_power(n, time, count, FIT_MEASURED),
+             of_flops = fit_power(n, flops, count, FIT_EXACT),
              of_rate = fit_power(n, rate, count, FIT_MEASURED);
     if (p->rounded) {
         of_time.slope = round(of_time.slope * 1e3) / 1e3;
@@ -152,14 +155,16 @@ static attn_status print_speed(const printer *p, const emit_value *setting, cons
         snprintf(identity, sizeof identity, "= %.3f (flops) - %.3f (rate)", of_flops.slope, of_rate.slope);
     }
     print_measured(p, setting, "time", &of_time, n, time, count, identity);
-    attn_status status = print_flops(p, setting, c->spec, (size_t)c->heads, &of_flops, n, flops, keys, used, err);
+    attn_status status =
+        print_flops(p, setting, c->spec, (size_t)c->heads, &of_flops, n, flops, keys, used, err);
     print_measured(p, setting, "rate", &of_rate, n, rate, count, "useful FLOP/s");
     return status;
 }
 
 /* Peak memory less its fixed part: program, libraries and stacks, taken as what tensors and workspace do not
  * explain, on average. */
-static void print_resident(const printer *p, const emit_value *setting, const curve *c, const double *n, double *y)
+static void print_resident(const printer *p, const emit_value *setting, const curve *c, const double *n,
+                           double *y)
 {
     double fixed = 0;
     size_t known = 0;
@@ -177,7 +182,8 @@ static void print_resident(const printer *p, const emit_value *setting, const cu
     char less[48], remark[96];
     emit_format_number(less, sizeof less, EMIT_BYTES, fixed);
     snprintf(remark, sizeof remark, "bytes, less %s of program and libraries", less);
-    print_measured(p, setting, "peak_rss", &line, n, y, c->count, fixed > 0 ? remark : "bytes, fixed part included");
+    print_measured(p, setting, "peak_rss", &line, n, y, c->count,
+                   fixed > 0 ? remark : "bytes, fixed part included");
 }
 
 static attn_status print_curve(const printer *p, const curve *c, attn_error *err)
@@ -190,11 +196,16 @@ static attn_status print_curve(const printer *p, const curve *c, attn_error *err
     for (size_t i = 0; i < count; i++)
         n[i] = c->at[i].n;
     emit_value setting[COLUMNS] = {
-        [SPEC] = emit_text(c->spec),           [HEADS] = emit_int(c->heads),
-        [KV_HEADS] = emit_int(c->kv_heads),    [DIM] = emit_int(c->dim),
-        [BATCH] = emit_int(c->batch),          [DTYPE] = emit_text(c->dtype),
-        [DIRECTION] = emit_text(c->direction), [KERNEL] = emit_text(c->kernel),
-        [THREADS] = emit_int(c->threads),      [INPUT] = emit_text(c->input),
+        [SPEC] = emit_text(c->spec),
+        [HEADS] = emit_int(c->heads),
+        [KV_HEADS] = emit_int(c->kv_heads),
+        [DIM] = emit_int(c->dim),
+        [BATCH] = emit_int(c->batch),
+        [DTYPE] = emit_text(c->dtype),
+        [DIRECTION] = emit_text(c->direction),
+        [KERNEL] = emit_text(c->kernel),
+        [THREADS] = emit_int(c->threads),
+        [INPUT] = emit_text(c->input),
         [SEED] = emit_int(c->seed),
     };
     attn_status status = print_speed(p, setting, c, n, y, err);
@@ -221,28 +232,33 @@ static attn_status canonical(const char *text, char **out, attn_error *err)
 
 static attn_status nothing(const store *s, const args *a, attn_error *err)
 {
-    bool filtered = cli_given(a, "p") || cli_given(a, "label") || cli_given(a, "run") || cli_given(a, "n-min");
-    return attn_fail(err, ATTN_EINVAL, filtered ? "%s: no measurement passes the filters; `attnlab fit` without them "
-                                                  "shows what there is"
-                                                : "%s: nothing measured yet; `attnlab run -n 1k:16k*2` does",
+    bool filtered =
+        cli_given(a, "p") || cli_given(a, "label") || cli_given(a, "run") || cli_given(a, "n-min");
+    return attn_fail(err, ATTN_EINVAL,
+                     filtered ? "%s: no measurement passes the filters; leave them out to see what there is"
+                              : "%s: nothing measured yet; `attnlab run -n 1k:16k*2` does",
                      store_file(s));
 }
 
-static attn_status read_store(const args *a, char *const *specs, size_t spec_count, curve **curves, size_t *count,
-                              attn_error *err)
+static attn_status read_store(const args *a, char *const *specs, size_t spec_count, curve **curves,
+                              size_t *count, attn_error *err)
 {
     store *s = NULL;
     bool others = false;
     attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, err);
     if (status != ATTN_OK)
         return status;
-    curve_filter filter = {.specs = (const char *const *)specs, .spec_count = spec_count, .label = cli_text(a, "label"),
-                           .run_id = cli_text(a, "run"), .n_min = cli_size(a, "n-min")};
+    curve_filter filter = {.specs = (const char *const *)specs,
+                           .spec_count = spec_count,
+                           .label = cli_text(a, "label"),
+                           .run_id = cli_text(a, "run"),
+                           .n_min = cli_size(a, "n-min")};
     status = curves_read(s, &filter, curves, count, &others, err);
     if (status == ATTN_OK && *count == 0)
         status = nothing(s, a, err);
     if (status == ATTN_OK && others)
-        fprintf(stderr, "%s holds several machines; fitted are the curves of the one measured last\n", store_file(s));
+        fprintf(stderr, "%s holds several machines; fitted are the curves of the one measured last\n",
+                store_file(s));
     store_close(s);
     return status;
 }
@@ -272,7 +288,8 @@ static attn_status count_curve(curve *c, const char *text, const size_t *axis, s
     return status;
 }
 
-static attn_status count_curves(const args *a, char *const *specs, size_t count, curve **curves, attn_error *err)
+static attn_status count_curves(const args *a, char *const *specs, size_t count, curve **curves,
+                                attn_error *err)
 {
     const size_t *axis, sizes = cli_axis(a, "n", &axis);
     attn_status status = ATTN_OK;
@@ -354,13 +371,14 @@ static int fit(const args *a)
 
 static const option options[] = {
     {"p", OPTION_TEXT, "SPEC", "only this pattern", NULL, 0, 0, NULL, true},
-    {"db", OPTION_TEXT, "FILE", "the store (else $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL, false},
+    {"db", OPTION_TEXT, "FILE", "the store (else $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL,
+     false},
     {"label", OPTION_TEXT, "TEXT", "only runs with this label", NULL, 0, 0, NULL, false},
     {"run", OPTION_TEXT, "ID", "only the run whose id begins so", NULL, 0, 0, NULL, false},
-    {"n-min", OPTION_SIZE, "N", "leave out smaller n, where overheads bend the curve", "1", 1, ATTN_MAX_N, NULL,
-     false},
-    {"exact", OPTION_FLAG, NULL, "no store: FLOPs of the given patterns from exact pair counts", NULL, 0, 0, NULL,
-     false},
+    {"n-min", OPTION_SIZE, "N", "leave out smaller n, where overheads bend the curve", "1", 1, ATTN_MAX_N,
+     NULL, false},
+    {"exact", OPTION_FLAG, NULL, "no store: FLOPs of the given patterns from exact pair counts", NULL, 0, 0,
+     NULL, false},
     {"n", OPTION_AXIS, "AXIS", "with --exact: the sizes", "1k:64k*2", 1, ATTN_MAX_N, NULL, false},
     {"heads", OPTION_SIZE, "H", "with --exact: query heads", "8", 1, 65536, NULL, false},
     CLI_OPTION_FORMAT,
@@ -371,16 +389,15 @@ const command cmd_fit = {
     .name = "fit",
     .operands = "",
     .summary = "exponents of scaling curves, with 95% intervals",
-    .details =
-        "Fits n^p to time, FLOPs, rate and memory of each pattern by least squares of logarithms, over the newest "
-        "measurement of each cell on the machine measured last.\n\n"
-        "FLOPs are exact, so their slope has an interval of no width, and their class is not guessed from it: n, "
-        "n log n, n sqrt(n) and n^2 are told apart by exact pair counts up to n = 2^24. The slope over a finite range "
-        "differs from the class where lower-order terms matter.\n\n"
-        "Over the same points slope(time) = slope(flops) - slope(rate). The intervals of measured slopes are a "
-        "bootstrap over the points (smoothed bootstrap-t, 1999 draws, fixed seed); fewer than three sizes have "
-        "none. The class of a measured curve is the nearest exponent, and the note says where the interval holds "
-        "another one as well.",
+    .details = "Fits n^p to time, FLOPs, rate and memory of each pattern by least squares of logarithms, over "
+               "the newest measurement of each cell on the machine measured last.\n\n"
+               "FLOPs are exact, so their slope has an interval of no width, and their class is not guessed "
+               "from it: n, n log n, n sqrt(n) and n^2 are told apart by exact pair counts up to n = 2^24. "
+               "The slope over a finite range differs from the class where lower-order terms matter.\n\n"
+               "Over the same points slope(time) = slope(flops) - slope(rate). The intervals of measured "
+               "slopes are a bootstrap over the points (smoothed bootstrap-t, 1999 draws, fixed seed); fewer "
+               "than three sizes have none. The class of a measured curve is the nearest exponent, and the "
+               "note says where the interval holds another one as well.",
     .options = options,
     .run = fit,
 };

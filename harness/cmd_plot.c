@@ -98,9 +98,12 @@ static int draw(const args *a)
 }
 
 static const option options[] = {
-    {"db", OPTION_TEXT, "FILE", "the store (else $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL, false},
-    {"out", OPTION_TEXT, "DIR", "where the pictures go; made if its parent exists", DEFAULT_OUT, 0, 0, NULL, false},
-    {"plots", OPTION_TEXT, "DIR", "a folder with plots of your own, NAME.sql and NAME.gp", NULL, 0, 0, NULL, false},
+    {"db", OPTION_TEXT, "FILE", "the store (else $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL,
+     false},
+    {"out", OPTION_TEXT, "DIR", "where the pictures go; made if its parent exists", DEFAULT_OUT, 0, 0, NULL,
+     false},
+    {"plots", OPTION_TEXT, "DIR", "a folder with plots of your own, NAME.sql and NAME.gp", NULL, 0, 0, NULL,
+     false},
     {0},
 };
 
@@ -110,13 +113,14 @@ const command cmd_plot = {
     .min_operands = 1,
     .max_operands = 64,
     .summary = "pictures of the results: SVG and PNG, with data and script beside",
-    .details =
-        "Runs NAME.sql on the store, writes what it finds to NAME.tsv and a gnuplot script to NAME.gp, and draws "
-        "NAME.svg and NAME.png. Pictures show the setting measured last (heads, d, dtype, threads, input) on the "
-        "machine measured last; where several kernels were measured, curves show the fastest.\n\n"
-        "A plot of your own is two files in a folder given by --plots: a query whose first SELECT is the data, and "
-        "gnuplot commands that draw it from the variables `data`, `c_COLUMN` and `blocks`. A pair, style.sql or "
-        "style.gp there replaces the built-in one of the same name. `attnlab list` shows what there is.",
+    .details = "Runs NAME.sql on the store, writes what it finds to NAME.tsv and a gnuplot script to NAME.gp, "
+               "and draws NAME.svg and NAME.png. Pictures show the setting measured last (heads, d, dtype, "
+               "threads, input) on the machine measured last; where several kernels were measured, curves "
+               "show the fastest.\n\n"
+               "A plot of your own is two files in a folder given by --plots: a query whose first SELECT is "
+               "the data, and gnuplot commands that draw it from the variables `data`, `c_COLUMN` and "
+               "`blocks`. A pair, style.sql or style.gp there replaces the built-in one of the same name. "
+               "`attnlab list` shows what there is.",
     .options = options,
     .run = draw,
 };

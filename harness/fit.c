@@ -37,8 +37,8 @@ static int ascending(const void *a, const void *b)
 }
 
 /* Quantiles of (slope* - slope)/s* under resampled residuals. */
-static void bootstrap(const double *x, const double *residual, size_t count, double sxx, double *draw, double *lo,
-                      double *hi)
+static void bootstrap(const double *x, const double *residual, size_t count, double sxx, double *draw,
+                      double *lo, double *hi)
 {
     double spread = 0;
     for (size_t i = 0; i < count; i++)
@@ -94,7 +94,11 @@ static double interval(fit_line *line, double *x, const double *y, size_t count,
 
 fit_line fit_power(const double *n, const double *y, size_t count, fit_noise noise)
 {
-    fit_line line = {.slope = (double)NAN, .lo = (double)NAN, .hi = (double)NAN, .mean_x = (double)NAN, .mean_y = (double)NAN};
+    fit_line line = {.slope = (double)NAN,
+                     .lo = (double)NAN,
+                     .hi = (double)NAN,
+                     .mean_x = (double)NAN,
+                     .mean_y = (double)NAN};
     double *room = count ? malloc(4 * count * sizeof *room) : NULL;
     if (!room)
         return line;

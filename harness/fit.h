@@ -18,9 +18,9 @@
 #include "attn/spec.h"
 
 typedef struct fit_line {
-    size_t points;       /* those with n > 0 and y > 0, both finite; the others are left out */
-    double slope;        /* NaN unless two different n remain */
-    double lo, hi;       /* 95% interval; NaN for fewer than three different n */
+    size_t points;         /* those with n > 0 and y > 0, both finite; the others are left out */
+    double slope;          /* NaN unless two different n remain */
+    double lo, hi;         /* 95% interval; NaN for fewer than three different n */
     double mean_x, mean_y; /* the line passes here: ln y = mean_y + slope (ln n - mean_x) */
 } fit_line;
 
@@ -51,12 +51,12 @@ bool fit_unsettled(const fit_line *line);
 
 /* The growth of a pattern's pairs. */
 typedef struct fit_growth {
-    char name[16];   /* "n", "n log n", "n√n", "n²"; "n^1.33" for what fits none; "" when `why` says why not */
-    double exponent; /* local slope between the two largest sizes evaluated, d ln pairs / d ln n */
-    double share;    /* what the leading term holds of the pairs at the largest size */
-    size_t largest;  /* the largest n evaluated */
+    char name[16]; /* "n", "n log n", "n√n", "n²"; "n^1.33" for what fits none; "" when `why` says why not */
+    double exponent;  /* local slope between the two largest sizes evaluated, d ln pairs / d ln n */
+    double share;     /* what the leading term holds of the pairs at the largest size */
+    size_t largest;   /* the largest n evaluated */
     char scaled[192]; /* the spec evaluated, when its constants were scaled down; else "" */
-    char why[192];   /* why there is no class */
+    char why[192];    /* why there is no class */
 } fit_growth;
 
 /* The asymptotic class of a spec, from exact pair counts rather than from a slope.

@@ -91,7 +91,8 @@ static bool scale_constants(const attn_spec *spec, char *out, size_t size)
         size_t room = size - (size_t)used;
         if (!p->choices && literal(v, length, &value)) {
             double least = value > 0 ? fmax(1, (double)p->min) : (double)p->min;
-            used += snprintf(to, room, "%c%s=%.0f", separator, p->key, fmax(least, floor(value / factor + 0.5)));
+            used +=
+                snprintf(to, room, "%c%s=%.0f", separator, p->key, fmax(least, floor(value / factor + 0.5)));
         } else if (v != p->fallback) {
             used += snprintf(to, room, "%c%s=%.*s", separator, p->key, (int)length, v);
         } else {

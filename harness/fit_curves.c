@@ -28,8 +28,8 @@ static const char query[] =
     "         input, seed) AS kernels"
     "  FROM newest WHERE age = 1),"
     " told AS ("
-    "  SELECT *, max(kernels) OVER (PARTITION BY spec, heads, kv_heads, dim, batch, dtype, direction, threads,"
-    "         input, seed) AS most FROM curves)"
+    "  SELECT *, max(kernels) OVER (PARTITION BY spec, heads, kv_heads, dim, batch, dtype, direction,"
+    "         threads, input, seed) AS most FROM curves)"
     "SELECT t.spec, t.heads, t.kv_heads, t.dim, t.batch, t.dtype, t.direction, t.threads, t.input, t.seed,"
     "       CASE WHEN t.most > 1 THEN t.kernel ELSE '' END AS apart, t.kernel, t.n, v.pairs_total,"
     "       v.time_ns_median, v.workspace_bytes, v.peak_rss_bytes,"
@@ -40,8 +40,8 @@ static const char query[] =
     "          apart, t.n";
 
 enum { /* columns of the query */
-    SPEC, HEADS, KV_HEADS, DIM, BATCH, DTYPE, DIRECTION, THREADS, INPUT, CELL_SEED, APART, KERNEL, SIZE_N, PAIRS,
-    TIME, WORKSPACE, RSS, TENSORS, HOSTS
+    SPEC, HEADS, KV_HEADS, DIM, BATCH, DTYPE, DIRECTION, THREADS, INPUT, CELL_SEED, APART, KERNEL, SIZE_N,
+    PAIRS, TIME, WORKSPACE, RSS, TENSORS, HOSTS
 };
 
 static const char *text(sqlite3_stmt *row, int column)
@@ -61,7 +61,7 @@ static double real(sqlite3_stmt *row, int column)
 /* The key of the row's curve, fields joined by a byte no text holds. */
 static char *key_of(sqlite3_stmt *row)
 {
-    static const int columns[] = {SPEC,  HEADS,     KV_HEADS, DIM,   BATCH,     DTYPE,
+    static const int columns[] = {SPEC,      HEADS,   KV_HEADS, DIM,       BATCH, DTYPE,
                                   DIRECTION, THREADS, INPUT,    CELL_SEED, APART};
     char *key = NULL;
     size_t size = 0;
@@ -106,7 +106,7 @@ static bool add(curve *c, sqlite3_stmt *row)
     if (!grown)
         return false;
     c->at = grown;
-    const double factor = strcmp(c->direction, "bwd") == 0 ? 10 : 4; /* DESIGN: recompute counted in backward */
+    const double factor = strcmp(c->direction, "bwd") == 0 ? 10 : 4; /* per pair and d; backward recomputes */
     c->at[c->count++] = (curve_point){
         .n = real(row, SIZE_N),
         .flops = factor * (double)c->dim * real(row, PAIRS),
@@ -152,7 +152,8 @@ static attn_status collect(sqlite3_stmt *row, curve **out, size_t *count, bool *
     }
     free(last);
     if (status == ATTN_OK && rc != SQLITE_DONE)
-        status = attn_fail(err, ATTN_EIO, "cannot read the store: %s", sqlite3_errmsg(sqlite3_db_handle(row)));
+        status =
+            attn_fail(err, ATTN_EIO, "cannot read the store: %s", sqlite3_errmsg(sqlite3_db_handle(row)));
     return status;
 }
 
@@ -186,7 +187,8 @@ attn_status curves_read(store *s, const curve_filter *filter, curve **out, size_
     if (!specs)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
     if (sqlite3_prepare_v2(store_handle(s), query, -1, &row, NULL) != SQLITE_OK) {
-        status = attn_fail(err, ATTN_EIO, "cannot read %s: %s", store_file(s), sqlite3_errmsg(store_handle(s)));
+        status =
+            attn_fail(err, ATTN_EIO, "cannot read %s: %s", store_file(s), sqlite3_errmsg(store_handle(s)));
         goto cleanup;
     }
     sqlite3_bind_int64(row, 1, (sqlite3_int64)filter->n_min);

@@ -17,11 +17,12 @@
 
 static attn_status join(char **out, const char *folder, const char *name, const char *suffix, attn_error *err)
 {
-    return asprintf(out, "%s/%s%s", folder, name, suffix) < 0 ? attn_fail(err, ATTN_ENOMEM, "out of memory") : ATTN_OK;
+    return asprintf(out, "%s/%s%s", folder, name, suffix) < 0 ? attn_fail(err, ATTN_ENOMEM, "out of memory")
+                                                              : ATTN_OK;
 }
 
-static attn_status read_text(const char *folder, const char *name, const char *suffix, char **path, char **text,
-                             attn_error *err)
+static attn_status read_text(const char *folder, const char *name, const char *suffix, char **path,
+                             char **text, attn_error *err)
 {
     *text = NULL;
     attn_status status = join(path, folder, name, suffix, err);
@@ -61,7 +62,7 @@ static bool exists(const char *folder, const char *name, const char *suffix)
 
 /* ---- finding plots ---- */
 
-/* Where ours are: seen from the program, build/attnlab or build/COMPILER-MODE/attnlab, or PREFIX/bin/attnlab. */
+/* Where ours are, seen from build/attnlab, build/COMPILER-MODE/attnlab or PREFIX/bin/attnlab. */
 static attn_status find_ours(char **out, attn_error *err)
 {
     static const char *const places[] = {"../plots", "../../plots", "../share/attnlab/plots"};
@@ -82,8 +83,9 @@ static attn_status find_ours(char **out, attn_error *err)
             free(place);
         }
     }
-    return attn_fail(err, ATTN_EINVAL, "no plots beside the program; expected style.gp and style.sql in ../plots or "
-                                       "../share/attnlab/plots");
+    return attn_fail(err, ATTN_EINVAL,
+                     "no plots beside the program; expected style.gp and style.sql in ../plots or "
+                     "../share/attnlab/plots");
 }
 
 static bool is_plot_name(const char *name, size_t length)
@@ -149,8 +151,8 @@ static attn_status add_folder(plot_list *list, const char *folder, attn_error *e
 {
     DIR *stream = opendir(folder);
     if (!stream)
-        return attn_fail(err, ATTN_EINVAL, "--plots %s: %s; name a folder of NAME.sql and NAME.gp pairs", folder,
-                         strerror(errno));
+        return attn_fail(err, ATTN_EINVAL, "--plots %s: %s; name a folder of NAME.sql and NAME.gp pairs",
+                         folder, strerror(errno));
     attn_status status = ATTN_OK;
     for (const struct dirent *entry; status == ATTN_OK && (entry = readdir(stream));) {
         const char *name = entry->d_name, *dot = strrchr(name, '.');
@@ -160,7 +162,8 @@ static attn_status add_folder(plot_list *list, const char *folder, attn_error *e
         const size_t length = (size_t)(dot - name);
         if (!is_plot_name(name, length)) {
             if (*name != '.') /* editors' files */
-                status = attn_fail(err, ATTN_EINVAL, "%s/%s: plots are named with letters, digits, - and _", folder, name);
+                status = attn_fail(err, ATTN_EINVAL, "%s/%s: plots are named with letters, digits, - and _",
+                                   folder, name);
             continue;
         }
         if (length == 5 && strncmp(name, "style", 5) == 0)
@@ -169,8 +172,8 @@ static attn_status add_folder(plot_list *list, const char *folder, attn_error *e
         if (!bare)
             status = attn_fail(err, ATTN_ENOMEM, "out of memory");
         else if (!exists(folder, bare, sql ? ".gp" : ".sql"))
-            status = attn_fail(err, ATTN_EINVAL, "%s/%s has no %s.%s beside it; a plot is both", folder, name, bare,
-                               sql ? "gp" : "sql");
+            status = attn_fail(err, ATTN_EINVAL, "%s/%s has no %s.%s beside it; a plot is both", folder, name,
+                               bare, sql ? "gp" : "sql");
         else if (sql)
             status = add(list, folder, name, length, err);
         free(bare);
@@ -245,8 +248,8 @@ static attn_status append(FILE *out, const char *folder, const char *name, attn_
     return status;
 }
 
-static attn_status write_script(const plot *p, const char *style_folder, const char *path, const char *variables,
-                                const plot_data *data, attn_error *err)
+static attn_status write_script(const plot *p, const char *style_folder, const char *path,
+                                const char *variables, const plot_data *data, attn_error *err)
 {
     outfile script = {0};
     attn_status status = outfile_open(&script, path, err);
@@ -267,7 +270,8 @@ static attn_status write_script(const plot *p, const char *style_folder, const c
     return status;
 }
 
-attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, bool *drawn, attn_error *err)
+attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, bool *drawn,
+                      attn_error *err)
 {
     *drawn = false;
     plot_data data = {0};

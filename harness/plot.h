@@ -56,9 +56,9 @@ const plot *plot_find(const plot_list *list, const char *name);
 
 /* ---- drawing ---- */
 
-/* Draws into the folder `out`, which exists: NAME.tsv, NAME.gp, NAME.svg and NAME.png. *drawn is false when the query found
- * nothing; nothing is written then. EINVAL: the pair is wrong, or gnuplot is missing (the message says how
- * to get it). */
+/* Draws into the folder `out`, which exists: NAME.tsv, NAME.gp, NAME.svg and NAME.png. *drawn is false when
+ * the query found nothing; nothing is written then. EINVAL: the pair is wrong, or gnuplot is missing (the
+ * message says how to get it). */
 attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, bool *drawn,
                       attn_error *err);
 
@@ -79,7 +79,8 @@ typedef struct plot_data {
 
 /* Runs the SQL of a file (`path` for messages). The first SELECT goes to `tsv` as data (NULL: there is none,
  * every SELECT becomes arrays). */
-attn_status plot_query(sqlite3 *db, const char *sql, const char *path, FILE *tsv, plot_data *data, attn_error *err);
+attn_status plot_query(sqlite3 *db, const char *sql, const char *path, FILE *tsv, plot_data *data,
+                       attn_error *err);
 
 /* Runs gnuplot on NAME.gp in the folder `out` with format = 'svg' or 'png' and puts NAME.FORMAT in place. */
 attn_status plot_gnuplot(const char *out, const char *name, const char *format, attn_error *err);

@@ -41,7 +41,8 @@ void plot_write_text(FILE *out, const char *text)
     for (const unsigned char *at = (const unsigned char *)text; *at;) {
         const size_t length = sequence(at);
         const bool c1 = length == 2 && at[0] == 0xc2 && at[1] < 0xa0; /* control characters beyond ASCII */
-        const char *instead = length == 0 ? "?" : (length == 1 && (*at < 0x20 || *at == 0x7f)) || c1 ? " " : NULL;
+        const bool control = c1 || (length == 1 && (*at < 0x20 || *at == 0x7f));
+        const char *instead = length == 0 ? "?" : control ? " " : NULL;
         for (size_t i = 0; i < sizeof special / sizeof special[0] && !instead; i++)
             if (*at == (unsigned char)special[i].from)
                 instead = special[i].to;
@@ -68,22 +69,25 @@ static attn_status check_columns(sqlite3_stmt *row, const char *path, attn_error
 {
     int count = sqlite3_column_count(row);
     if (count > MOST_COLUMNS)
-        return attn_fail(err, ATTN_EINVAL, "%s: a SELECT of %d columns; at most %d", path, count, (int)MOST_COLUMNS);
+        return attn_fail(err, ATTN_EINVAL, "%s: a SELECT of %d columns; at most %d", path, count,
+                         (int)MOST_COLUMNS);
     for (int i = 0; i < count; i++)
         if (!is_name(sqlite3_column_name(row, i)))
-            return attn_fail(err, ATTN_EINVAL,
-                             "%s: column '%s' cannot be a gnuplot variable; name it with AS, in letters and digits",
-                             path, sqlite3_column_name(row, i));
+            return attn_fail(
+                err, ATTN_EINVAL,
+                "%s: column '%s' cannot be a gnuplot variable; name it with AS, in letters and digits", path,
+                sqlite3_column_name(row, i));
     return ATTN_OK;
 }
 
 static attn_status sql_fail(sqlite3 *db, const char *path, attn_error *err)
 {
-    int rc = sqlite3_errcode(db) & 0xff;
-    attn_status status = rc == SQLITE_NOMEM                           ? ATTN_ENOMEM
-                         : rc == SQLITE_BUSY || rc == SQLITE_IOERR ||
-                                 rc == SQLITE_FULL || rc == SQLITE_CORRUPT ? ATTN_EIO
-                                                                      : ATTN_EINVAL;
+    static const int machine[] = {SQLITE_BUSY, SQLITE_IOERR, SQLITE_FULL, SQLITE_CORRUPT};
+    const int rc = sqlite3_errcode(db) & 0xff;
+    attn_status status = rc == SQLITE_NOMEM ? ATTN_ENOMEM : ATTN_EINVAL;
+    for (size_t i = 0; i < sizeof machine / sizeof machine[0]; i++)
+        if (rc == machine[i])
+            status = ATTN_EIO;
     return attn_fail(err, status, "%s: %s", path, sqlite3_errmsg(db));
 }
 
@@ -92,7 +96,9 @@ static attn_status sql_fail(sqlite3 *db, const char *path, attn_error *err)
 static void write_cell(FILE *tsv, sqlite3_stmt *row, int column)
 {
     switch (sqlite3_column_type(row, column)) {
-    case SQLITE_INTEGER: fprintf(tsv, "%" PRId64, (int64_t)sqlite3_column_int64(row, column)); break;
+    case SQLITE_INTEGER:
+        fprintf(tsv, "%" PRId64, (int64_t)sqlite3_column_int64(row, column));
+        break;
     case SQLITE_FLOAT: {
         double value = sqlite3_column_double(row, column);
         if (isfinite(value))
@@ -108,11 +114,13 @@ static void write_cell(FILE *tsv, sqlite3_stmt *row, int column)
         plot_write_text(tsv, text ? text : "");
         break;
     }
-    default: fputs("NaN", tsv);
+    default:
+        fputs("NaN", tsv);
     }
 }
 
-static attn_status write_data(sqlite3_stmt *row, const char *path, FILE *tsv, plot_data *data, attn_error *err)
+static attn_status write_data(sqlite3_stmt *row, const char *path, FILE *tsv, plot_data *data,
+                              attn_error *err)
 {
     const int columns = sqlite3_column_count(row);
     const bool split = strcmp(sqlite3_column_name(row, 0), "series") == 0;
@@ -154,9 +162,8 @@ static attn_status write_data(sqlite3_stmt *row, const char *path, FILE *tsv, pl
     return status == ATTN_OK && rc != SQLITE_DONE ? sql_fail(sqlite3_db_handle(row), path, err) : status;
 }
 
-/* ---- further SELECTs ---- */
+/* ---- further SELECTs: an array for each column, so columns are collected apart ---- */
 
-/* One array, from one element of each row: columns are written one after the other, so the rows are kept. */
 static void write_element(FILE *out, sqlite3_stmt *row, int column)
 {
     switch (sqlite3_column_type(row, column)) {
@@ -177,7 +184,8 @@ static void write_element(FILE *out, sqlite3_stmt *row, int column)
         plot_write_text(out, (const char *)sqlite3_column_text(row, column));
         putc('\'', out);
         break;
-    default: fputs("NaN", out);
+    default:
+        fputs("NaN", out);
     }
 }
 
@@ -216,7 +224,8 @@ static attn_status write_arrays(sqlite3_stmt *row, const char *path, FILE *out, 
     return status;
 }
 
-attn_status plot_query(sqlite3 *db, const char *sql, const char *path, FILE *tsv, plot_data *data, attn_error *err)
+attn_status plot_query(sqlite3 *db, const char *sql, const char *path, FILE *tsv, plot_data *data,
+                       attn_error *err)
 {
     bool first = tsv != NULL;
     for (const char *at = sql; *at;) {
@@ -230,7 +239,8 @@ attn_status plot_query(sqlite3 *db, const char *sql, const char *path, FILE *tsv
             if (sqlite3_step(row) != SQLITE_DONE)
                 status = sql_fail(db, path, err);
         } else if ((status = check_columns(row, path, err)) == ATTN_OK) {
-            status = first ? write_data(row, path, tsv, data, err) : write_arrays(row, path, data->variables, err);
+            status =
+                first ? write_data(row, path, tsv, data, err) : write_arrays(row, path, data->variables, err);
             first = false;
         }
         sqlite3_finalize(row);

@@ -62,7 +62,10 @@ static void finish(sqlite3_context *context)
         }
         fit_line line = fit_power(n, y, p->count, FIT_MEASURED);
         int what = *(const int *)sqlite3_user_data(context);
-        double value = what == SLOPE ? line.slope : what == LO ? line.lo : what == HI ? line.hi : fit_at(&line, p->where);
+        double value = what == SLOPE ? line.slope
+                       : what == LO  ? line.lo
+                       : what == HI  ? line.hi
+                                     : fit_at(&line, p->where);
         if (isfinite(value))
             sqlite3_result_double(context, value);
         free(n);
@@ -129,7 +132,8 @@ typedef struct mask_cursor {
     sqlite3_int64 id;
 } mask_cursor;
 
-static int mask_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out, char **err)
+static int mask_connect(sqlite3 *db, void *aux, int argc, const char *const *argv, sqlite3_vtab **out,
+                        char **err)
 {
     (void)aux, (void)argc, (void)argv, (void)err;
     int rc = sqlite3_declare_vtab(db, "CREATE TABLE x (row, first, last, spec HIDDEN, n HIDDEN)");
@@ -203,7 +207,8 @@ static void mask_seek(mask_cursor *c)
     c->done = true;
 }
 
-static int mask_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int argc, sqlite3_value **argv)
+static int mask_filter(sqlite3_vtab_cursor *cursor, int number, const char *text, int argc,
+                       sqlite3_value **argv)
 {
     (void)number, (void)text, (void)argc;
     mask_cursor *c = (mask_cursor *)cursor;
@@ -212,8 +217,8 @@ static int mask_filter(sqlite3_vtab_cursor *cursor, int number, const char *text
     const char *spec = (const char *)sqlite3_value_text(argv[0]);
     sqlite3_int64 n = sqlite3_value_int64(argv[1]);
     attn_error err;
-    attn_status status = n > LARGEST_MASK ? attn_fail(&err, ATTN_EINVAL, "mask: n = %lld exceeds %d", (long long)n,
-                                                      (int)LARGEST_MASK)
+    attn_status status = n > LARGEST_MASK ? attn_fail(&err, ATTN_EINVAL, "mask: n = %lld exceeds %d",
+                                                      (long long)n, (int)LARGEST_MASK)
                                           : layout_of(&c->layout, spec, n, &err);
     if (status != ATTN_OK) {
         sqlite3_free(cursor->pVtab->zErrMsg);
@@ -258,9 +263,16 @@ static int mask_rowid(sqlite3_vtab_cursor *cursor, sqlite3_int64 *id)
 }
 
 static const sqlite3_module mask_module = {
-    .xConnect = mask_connect, .xBestIndex = mask_plan, .xDisconnect = mask_disconnect, .xOpen = mask_open,
-    .xClose = mask_close,     .xFilter = mask_filter,  .xNext = mask_next,             .xEof = mask_eof,
-    .xColumn = mask_column,   .xRowid = mask_rowid,
+    .xConnect = mask_connect,
+    .xBestIndex = mask_plan,
+    .xDisconnect = mask_disconnect,
+    .xOpen = mask_open,
+    .xClose = mask_close,
+    .xFilter = mask_filter,
+    .xNext = mask_next,
+    .xEof = mask_eof,
+    .xColumn = mask_column,
+    .xRowid = mask_rowid,
 };
 
 /* ---- registering ---- */
@@ -279,13 +291,17 @@ attn_status plot_functions(sqlite3 *db, attn_error *err)
         const char *name;
         int arguments;
         void (*function)(sqlite3_context *, int, sqlite3_value **);
-    } functions[] = {{"pattern_class", 1, pattern_class}, {"pattern_pairs", 2, pattern_pairs}, {"program", 0, program}};
+    } functions[] = {
+        {"pattern_class", 1, pattern_class}, {"pattern_pairs", 2, pattern_pairs}, {"program", 0, program}};
     int rc = sqlite3_create_module(db, "mask", &mask_module, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof aggregates[0]; i++)
-        rc = sqlite3_create_function(db, aggregates[i].name, aggregates[i].arguments, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+        rc = sqlite3_create_function(db, aggregates[i].name, aggregates[i].arguments,
+                                     SQLITE_UTF8 | SQLITE_DETERMINISTIC,
                                      (void *)(uintptr_t)aggregates[i].what, NULL, step, finish);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof functions / sizeof functions[0]; i++)
-        rc = sqlite3_create_function(db, functions[i].name, functions[i].arguments, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
-                                     NULL, functions[i].function, NULL, NULL);
-    return rc == SQLITE_OK ? ATTN_OK : attn_fail(err, ATTN_EINTERNAL, "SQL functions: %s", sqlite3_errmsg(db));
+        rc = sqlite3_create_function(db, functions[i].name, functions[i].arguments,
+                                     SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, functions[i].function, NULL,
+                                     NULL);
+    return rc == SQLITE_OK ? ATTN_OK
+                           : attn_fail(err, ATTN_EINTERNAL, "SQL functions: %s", sqlite3_errmsg(db));
 }

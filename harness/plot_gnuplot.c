@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,22 +10,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "harness/host_files.h"
+
 extern char **environ;
 
 static const char missing[] = "gnuplot is not installed; install it with: apt-get install gnuplot-nox";
 
 const char *plot_unavailable(void)
 {
-    const char *path = getenv("PATH");
-    for (const char *at = path ? path : "/usr/bin:/bin"; at;) {
-        const size_t length = strcspn(at, ":");
-        char program[PATH_MAX];
-        int used = snprintf(program, sizeof program, "%.*s/gnuplot", (int)(length ? length : 1), length ? at : ".");
-        if (used > 0 && (size_t)used < sizeof program && access(program, X_OK) == 0)
-            return NULL;
-        at = at[length] ? at + length + 1 : NULL;
-    }
-    return missing;
+    return host_has_program(getenv("PATH"), "gnuplot") ? NULL : missing;
 }
 
 /* Starts `gnuplot -d -e "format = 'svg'" NAME.gp`; what it says goes to *said. */

@@ -79,15 +79,18 @@ Test(cli_fit, classes_and_slopes_of_every_pattern)
         const char *time = row_of(o.out, specs[i], "time"), *flops = row_of(o.out, specs[i], "flops"),
                    *rate = row_of(o.out, specs[i], "rate");
         cr_assert(strcmp(field(flops, "class"), classes[i]) == 0, "%s: %s", specs[i], field(flops, "class"));
-        cr_assert(real(flops, "ci_lo") == real(flops, "exponent") && real(flops, "ci_hi") == real(flops, "exponent"),
+        cr_assert(real(flops, "ci_lo") == real(flops, "exponent") &&
+                      real(flops, "ci_hi") == real(flops, "exponent"),
                   "%s: exact FLOPs with an interval", specs[i]);
         cr_assert(fabs(real(time, "exponent") - (real(flops, "exponent") - real(rate, "exponent"))) < 1e-12,
                   "%s: slopes do not add up", specs[i]);
-        cr_assert(real(time, "ci_lo") < real(time, "exponent") && real(time, "exponent") < real(time, "ci_hi"),
+        cr_assert(real(time, "ci_lo") < real(time, "exponent") &&
+                      real(time, "exponent") < real(time, "ci_hi"),
                   "%s: no interval of time", specs[i]);
         cr_assert(real(time, "points") == 5 && real(time, "n_min") == 1024 && real(time, "n_max") == 16384,
                   "%s: points", specs[i]);
-        const char *rss = row_of(o.out, specs[i], "peak_rss"), *workspace = row_of(o.out, specs[i], "workspace");
+        const char *rss = row_of(o.out, specs[i], "peak_rss"),
+                   *workspace = row_of(o.out, specs[i], "workspace");
         cr_assert(fabs(real(rss, "exponent") - 1) < 0.01 && strcmp(field(rss, "class"), "n") == 0,
                   "%s: peak RSS less its fixed part: %g", specs[i], real(rss, "exponent"));
         cr_assert(real(workspace, "ci_lo") == real(workspace, "ci_hi"), "%s: workspace is exact", specs[i]);
@@ -109,8 +112,8 @@ Test(cli_fit, table_adds_up_as_printed)
             while (line > o.out && line[-1] != '\n')
                 line--;
             cr_assert(sscanf(line, "%*s time %lf", &time) == 1, "%.60s", line);
-            cr_assert(lround(time * 1000) == lround(flops * 1000) - lround(rate * 1000), "%g = %g - %g", time, flops,
-                      rate);
+            cr_assert(lround(time * 1000) == lround(flops * 1000) - lround(rate * 1000), "%g = %g - %g", time,
+                      flops, rate);
             seen++;
         }
     cr_assert(seen == SPECS, "%zu identities", seen);
@@ -150,7 +153,8 @@ Test(cli_fit, few_points_are_said)
     const char *path = filled_store(1024, 2048);
     outcome o = attnlab("fit --db %s -o jsonl -p dense", path);
     const char *time = row_of(o.out, "dense", "time");
-    cr_assert(real(time, "points") == 2 && isfinite(real(time, "exponent")) && isnan(real(time, "ci_lo")), "%s", time);
+    cr_assert(real(time, "points") == 2 && isfinite(real(time, "exponent")) && isnan(real(time, "ci_lo")),
+              "%s", time);
     cr_assert(strstr(field(time, "note"), "three") != NULL, "%s", time);
     cr_assert(strcmp(field(row_of(o.out, "dense", "flops"), "class"), "n²") == 0, "class of two points");
     outcome_free(&o);
@@ -159,7 +163,10 @@ Test(cli_fit, few_points_are_said)
 Test(cli_fit, newest_measurement_counts_and_one_machine)
 {
     const char *path = filled_store(1024, 8192);
-    synthetic s = {.input = "text:/usr/share/common-licenses", .kernel = "tiles-avx2", .heads = 8, .threads = 2,
+    synthetic s = {.input = "text:/usr/share/common-licenses",
+                   .kernel = "tiles-avx2",
+                   .heads = 8,
+                   .threads = 2,
                    .tick = 500};
     synthetic_open(&s, path, "made-up CPU", "second");
     for (size_t n = 1024; n <= 8192; n *= 2) /* now linear */
@@ -195,7 +202,8 @@ Test(cli_fit, kernels_that_change_along_n_are_one_curve_others_two)
     synthetic_cell(&s, "dense", 1024);
     synthetic_close(&s);
     o = attnlab("fit --db %s -o csv", path);
-    cr_assert(!strstr(o.out, "small+large") && strstr(o.out, ",small,") && strstr(o.out, ",large,"), "%s", o.out);
+    cr_assert(!strstr(o.out, "small+large") && strstr(o.out, ",small,") && strstr(o.out, ",large,"), "%s",
+              o.out);
     outcome_free(&o);
 }
 
@@ -219,7 +227,8 @@ Test(cli_fit, exact_needs_no_store)
 {
     outcome o = attnlab("fit --exact -p 'fixed:l=128' -p 'strided:l=sqrt(n)' -n 1k:64k*2 -o jsonl");
     cr_assert(o.exit_code == 0 && !*o.err, "%s", o.err);
-    const char *fixed = row_of(o.out, "fixed:l=128", "flops"), *strided = row_of(o.out, "strided:l=sqrt(n)", "flops");
+    const char *fixed = row_of(o.out, "fixed:l=128", "flops"),
+               *strided = row_of(o.out, "strided:l=sqrt(n)", "flops");
     cr_assert(strcmp(field(fixed, "class"), "n²") == 0, "%s", fixed);
     cr_assert(strcmp(field(strided, "class"), "n√n") == 0, "%s", strided);
     cr_assert(real(strided, "points") == 7 && fabs(real(strided, "exponent") - 1.504) < 1e-3, "%s", strided);
@@ -230,13 +239,21 @@ Test(cli_fit, exact_needs_no_store)
 Test(cli_fit, bad_input_is_one_line)
 {
     static const char *const bad[] = {
-        "fit --exact",           "fit -n 1k",           "fit --exact -p nosuch", "fit --exact -p dense --label x",
-        "fit -p 'local:k=-1'",   "fit --heads 4",       "fit stray",             "fit --n-min 0",
-        "fit --db /nowhere/x.db", "fit --exact -p dense -n 0",
+        "fit --exact",
+        "fit -n 1k",
+        "fit --exact -p nosuch",
+        "fit --exact -p dense --label x",
+        "fit -p 'local:k=-1'",
+        "fit --heads 4",
+        "fit stray",
+        "fit --n-min 0",
+        "fit --db /nowhere/x.db",
+        "fit --exact -p dense -n 0",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         outcome o = attnlab("%s", bad[i]);
-        cr_assert(o.exit_code == 2 && one_complaint(&o, "attnlab: ", NULL), "%s: exit %d, '%s'", bad[i], o.exit_code, o.err);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, "attnlab: ", NULL), "%s: exit %d, '%s'", bad[i],
+                  o.exit_code, o.err);
         outcome_free(&o);
     }
     const char *empty = scratch_path("empty.db");

@@ -14,8 +14,8 @@
 static const char *const specs[] = {"dense", "local:k=128", "strided:l=sqrt(n)", "fixed:l=sqrt(n),c=8"};
 enum { SPECS = 4 };
 
-#define NEEDS_GNUPLOT()                                                                             \
-    if (plot_unavailable())                                                                         \
+#define NEEDS_GNUPLOT()                                                                                      \
+    if (plot_unavailable())                                                                                  \
     cr_skip_test("%s", plot_unavailable())
 
 static void fill(synthetic *s, size_t n_max)
@@ -38,7 +38,7 @@ static const char *filled_store(const char *name, size_t n_max)
     return path;
 }
 
-/* Enough of XML to see a cut or broken file: one root, elements nested, attributes quoted, no stray '<' or '&'. */
+/* Enough of XML to see a cut or broken file: one root, elements nested, attributes quoted, no stray < or &. */
 static const char *xml_fault(const char *text)
 {
     static char open[64][64];
@@ -107,7 +107,8 @@ static void check_pictures(const char *folder, const char *name)
     size_t size;
     snprintf(path, sizeof path, "%s/%s.png", folder, name);
     char *png = read_whole_file(path, &size);
-    cr_assert(size > 2000 && memcmp(png, "\x89PNG\r\n\x1a\n", 8) == 0 && memcmp(png + size - 8, "IEND", 4) == 0,
+    cr_assert(size > 2000 && memcmp(png, "\x89PNG\r\n\x1a\n", 8) == 0 &&
+                  memcmp(png + size - 8, "IEND", 4) == 0,
               "%s: %zu bytes", path, size);
     free(png);
     static const char *const beside[] = {"tsv", "gp"};
@@ -138,7 +139,8 @@ Test(cli_plot, every_plot_draws, .timeout = 120)
     o = shell("ls %s | grep -v -E '^[a-z]+[.](svg|png|gp|tsv)$'", out);
     cr_assert(o.out_size == 0, "left over: %s", o.out);
     outcome_free(&o);
-    o = shell("cd %s && LC_ALL=C gnuplot time.gp 2>&1 >/dev/null | grep -v warning", out); /* can be drawn again */
+    /* The script can be run again by hand. */
+    o = shell("cd %s && LC_ALL=C gnuplot time.gp 2>&1 >/dev/null | grep -v warning", out);
     cr_assert(o.out_size == 0, "%s", o.out);
     outcome_free(&o);
 }
@@ -199,9 +201,10 @@ Test(cli_plot, hostile_text_stays_text, .timeout = 120)
     NEEDS_GNUPLOT();
     char hostile[1280], trap[256];
     snprintf(trap, sizeof trap, "%s", scratch_path("trap"));
-    snprintf(hostile, sizeof hostile,
-             "'; !touch %s; \"`touch %s`\" @x $x {/Bold b} ^_\\\n!touch %s\nsystem('touch %s') <b>&amp; ]]> #", trap, trap,
-             trap, trap);
+    snprintf(
+        hostile, sizeof hostile,
+        "'; !touch %s; \"`touch %s`\" @x $x {/Bold b} ^_\\\n!touch %s\nsystem('touch %s') <b>&amp; ]]> #",
+        trap, trap, trap, trap);
     const char *path = scratch_path("hostile.db"), *out = scratch_path("hostile");
     synthetic s = {.input = hostile, .kernel = hostile, .heads = 8, .threads = 2, .tick = 1};
     synthetic_open(&s, path, hostile, hostile);
@@ -211,8 +214,10 @@ Test(cli_plot, hostile_text_stays_text, .timeout = 120)
     record_real(&s.to, "counter.task_clock_ns", "ns", 5e6);
     record_real(&s.to, "time_ns", "ns", 5e6);
     synthetic_end(&s);
-    char *sql = sqlite3_mprintf("UPDATE cells SET spec = %Q || spec, kernel = %Q, input = %Q, pattern = 'x' WHERE spec != 'dense';"
-                                "UPDATE builds SET revision = %Q, version = %Q", hostile, hostile, hostile, hostile, hostile);
+    char *sql = sqlite3_mprintf(
+        "UPDATE cells SET spec = %Q || spec, kernel = %Q, input = %Q, pattern = 'x' WHERE spec != 'dense';"
+        "UPDATE builds SET revision = %Q, version = %Q",
+        hostile, hostile, hostile, hostile, hostile);
     cr_assert(sqlite3_exec(store_handle(s.store), sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
               sqlite3_errmsg(store_handle(s.store)));
     sqlite3_free(sql);
@@ -227,8 +232,9 @@ Test(cli_plot, hostile_text_stays_text, .timeout = 120)
 Test(cli_plot, a_pair_of_ones_own)
 {
     NEEDS_GNUPLOT();
-    static const char sql[] = "-- mine\n-- needs: attnlab run\nSELECT n, time_ns_median AS y FROM curves ORDER BY n;\n"
-                              "SELECT DISTINCT spec FROM curves;\n",
+    static const char sql[] =
+        "-- mine\n-- needs: attnlab run\nSELECT n, time_ns_median AS y FROM curves ORDER BY n;\n"
+        "SELECT DISTINCT spec FROM curves;\n",
                       gp[] = "eval canvas(400, 300)\nplot data using c_n:c_y title spec[1]\n";
     char mine[512], out[512]; /* scratch_path() forgets after eight */
     snprintf(mine, sizeof mine, "%s", scratch_path("mine"));
@@ -238,23 +244,27 @@ Test(cli_plot, a_pair_of_ones_own)
     write_whole_file(scratch_path("mine/my-plot_2.gp"), gp, sizeof gp - 1);
     const char *path = filled_store("own.db", 2048);
     outcome o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
-    cr_assert(o.exit_code == 0 && !*o.err && strstr(o.out, "my-plot_2.svg"), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 0 && !*o.err && strstr(o.out, "my-plot_2.svg"), "exit %d: %s", o.exit_code,
+              o.err);
     check_pictures(out, "my-plot_2");
     outcome_free(&o);
     static const char wrong[] = "plot data using nonsense here\n";
     write_whole_file(scratch_path("mine/my-plot_2.gp"), wrong, sizeof wrong - 1);
     o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
-    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.gp", "gnuplot", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.gp", "gnuplot", NULL), "exit %d: %s",
+              o.exit_code, o.err);
     outcome_free(&o);
     static const char bad[] = "SELECT absent AS n FROM nowhere;\n";
     write_whole_file(scratch_path("mine/my-plot_2.sql"), bad, sizeof bad - 1);
     o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
-    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.sql", "nowhere", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.sql", "nowhere", NULL), "exit %d: %s",
+              o.exit_code, o.err);
     outcome_free(&o);
     static const char writing[] = "DELETE FROM samples; SELECT 1 AS n;\n"; /* the store is only read */
     write_whole_file(scratch_path("mine/my-plot_2.sql"), writing, sizeof writing - 1);
     o = attnlab("plot my-plot_2 --plots %s --db %s --out %s", mine, path, out);
-    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.sql", "readonly", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "my-plot_2.sql", "readonly", NULL), "exit %d: %s",
+              o.exit_code, o.err);
     outcome_free(&o);
 }
 
@@ -262,13 +272,19 @@ Test(cli_plot, bad_input_is_one_line)
 {
     NEEDS_GNUPLOT();
     static const char *const bad[] = {
-        "plot",           "plot nosuch",           "plot mask",          "plot all --db /nowhere/x.db",
-        "plot masks --out /nowhere/at/all", "plot masks --out /dev/null", "plot masks --plots /nowhere", "plot ../masks",
+        "plot",
+        "plot nosuch",
+        "plot mask",
+        "plot all --db /nowhere/x.db",
+        "plot masks --out /nowhere/at/all",
+        "plot masks --out /dev/null",
+        "plot masks --plots /nowhere",
+        "plot ../masks",
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         outcome o = attnlab("%s", bad[i]);
-        cr_assert(o.exit_code == 2 && one_complaint(&o, "attnlab: ", NULL), "%s: exit %d, '%s'", bad[i], o.exit_code,
-                  o.err);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, "attnlab: ", NULL), "%s: exit %d, '%s'", bad[i],
+                  o.exit_code, o.err);
         outcome_free(&o);
     }
     outcome o = attnlab("plot mask");
@@ -280,8 +296,8 @@ Test(cli_plot, without_gnuplot_one_line_says_how_to_get_it)
 {
     const char *out = scratch_path("none");
     outcome o = shell("PATH=/nowhere; exec $ATTNLAB plot masks --out %s", out);
-    cr_assert(o.exit_code == 2 && one_complaint(&o, "apt-get install gnuplot-nox", NULL), "exit %d: %s", o.exit_code,
-              o.err);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "apt-get install gnuplot-nox", NULL), "exit %d: %s",
+              o.exit_code, o.err);
     cr_assert(!file_exists(out), "something was written");
     outcome_free(&o);
 }

@@ -26,10 +26,10 @@ Test(fit, power_law_without_noise_comes_back)
                 y[i] = 7e-3 * pow(n[i], exponents[e]);
             for (int noise = FIT_EXACT; noise <= FIT_MEASURED; noise++) {
                 fit_line line = fit_power(n, y, count, (fit_noise)noise);
-                cr_assert(fabs(line.slope - exponents[e]) < 1e-12 && line.points == count, "n^%g: %.17g of %zu points",
-                          exponents[e], line.slope, line.points);
-                cr_assert(line.lo == line.slope && line.hi == line.slope, "n^%g: [%g, %g]", exponents[e], line.lo,
-                          line.hi);
+                cr_assert(fabs(line.slope - exponents[e]) < 1e-12 && line.points == count,
+                          "n^%g: %.17g of %zu points", exponents[e], line.slope, line.points);
+                cr_assert(line.lo == line.slope && line.hi == line.slope, "n^%g: [%g, %g]", exponents[e],
+                          line.lo, line.hi);
                 double at = fit_at(&line, 100), right = 7e-3 * pow(100, exponents[e]);
                 cr_assert(fabs(at / right - 1) < 1e-9, "n^%g at 100: %g, not %g", exponents[e], at, right);
             }
@@ -41,10 +41,14 @@ static double error_of(int model, rng *random, size_t i, size_t count)
 {
     double z = (double)rng_normal(random);
     switch (model) {
-    case 0: return z;
-    case 1: return rng_uniform(random) < 0.1 ? 5 * z : z;          /* now and then a bad point */
-    case 2: return -log(1 - rng_uniform(random));                  /* times err upwards */
-    default: return z * (1 + 2 * (double)(count - 1 - i) / (double)(count - 1)); /* small n are noisier */
+    case 0:
+        return z;
+    case 1:
+        return rng_uniform(random) < 0.1 ? 5 * z : z; /* now and then a bad point */
+    case 2:
+        return -log(1 - rng_uniform(random)); /* times err upwards */
+    default:
+        return z * (1 + 2 * (double)(count - 1 - i) / (double)(count - 1)); /* small n are noisier */
     }
 }
 
@@ -61,13 +65,13 @@ Test(fit, interval_covers_the_true_exponent, .timeout = 120)
                 for (size_t i = 0; i < count; i++)
                     y[i] = 5 * pow(n[i], 1.5) * exp(0.05 * error_of(model, &random, i, count));
                 fit_line line = fit_power(n, y, count, FIT_MEASURED);
-                cr_assert(line.lo <= line.slope && line.slope <= line.hi, "model %d, %zu points, trial %zu", model,
-                          count, t);
+                cr_assert(line.lo <= line.slope && line.slope <= line.hi, "model %d, %zu points, trial %zu",
+                          model, count, t);
                 covered += line.lo <= 1.5 && 1.5 <= line.hi;
             }
             /* 95% of 400 is 380, standard deviation 4.4: four below and, since 100% tells nothing, a cap. */
-            cr_assert(covered >= 362 && covered <= 397, "model %d, %zu points: covered %zu of %d", model, count,
-                      covered, TRIALS);
+            cr_assert(covered >= 362 && covered <= 397, "model %d, %zu points: covered %zu of %d", model,
+                      count, covered, TRIALS);
         }
 }
 
@@ -75,8 +79,8 @@ Test(fit, same_data_same_interval)
 {
     double n[] = {1024, 2048, 4096, 8192}, y[] = {1, 2.9, 8.2, 22};
     fit_line a = fit_power(n, y, 4, FIT_MEASURED), b = fit_power(n, y, 4, FIT_MEASURED);
-    cr_assert(a.lo == b.lo && a.hi == b.hi && a.lo < a.slope && a.slope < a.hi, "[%g, %g] and [%g, %g]", a.lo, a.hi,
-              b.lo, b.hi);
+    cr_assert(a.lo == b.lo && a.hi == b.hi && a.lo < a.slope && a.slope < a.hi, "[%g, %g] and [%g, %g]", a.lo,
+              a.hi, b.lo, b.hi);
 }
 
 Test(fit, slopes_add_up)
@@ -91,7 +95,8 @@ Test(fit, slopes_add_up)
             time[i] = flops[i] * exp((double)rng_normal(&random));
             rate[i] = flops[i] / time[i];
         }
-        double t = fit_power(n, time, count, FIT_MEASURED).slope, f = fit_power(n, flops, count, FIT_EXACT).slope,
+        double t = fit_power(n, time, count, FIT_MEASURED).slope,
+               f = fit_power(n, flops, count, FIT_EXACT).slope,
                r = fit_power(n, rate, count, FIT_MEASURED).slope;
         cr_assert(fabs(t - (f - r)) < 1e-12, "trial %zu: %.17g, %.17g, %.17g", trial, t, f, r);
     }
@@ -101,7 +106,8 @@ Test(fit, points_without_a_logarithm_are_left_out)
 {
     double n[] = {1, 2, 4, 8, 16, 32, 64}, y[] = {3, (double)NAN, 12, 0, 48, -5, HUGE_VAL};
     fit_line line = fit_power(n, y, 7, FIT_MEASURED);
-    cr_assert(line.points == 3 && fabs(line.slope - 1) < 1e-12, "%zu points, slope %g", line.points, line.slope);
+    cr_assert(line.points == 3 && fabs(line.slope - 1) < 1e-12, "%zu points, slope %g", line.points,
+              line.slope);
 }
 
 Test(fit, too_little_is_said_not_guessed)
@@ -129,7 +135,8 @@ Test(fit, nearest_class_and_doubt)
     static const struct {
         double slope;
         const char *name;
-    } cases[] = {{0.1, "1"}, {0.6, "√n"}, {0.9, "n"}, {1.1, "n"}, {1.4, "n√n"}, {1.7, "n√n"}, {1.8, "n²"}, {2.3, "n²"}};
+    } cases[] = {{0.1, "1"},   {0.6, "√n"},  {0.9, "n"},  {1.1, "n"},
+                 {1.4, "n√n"}, {1.7, "n√n"}, {1.8, "n²"}, {2.3, "n²"}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         cr_assert(strcmp(fit_nearest(cases[i].slope), cases[i].name) == 0, "%g", cases[i].slope);
     fit_line wide = {.slope = 1.4, .lo = 0.9, .hi = 1.9}, narrow = {.slope = 1.4, .lo = 1.3, .hi = 1.5};
@@ -147,11 +154,11 @@ static const struct {
     {"local:k=0", "n"},
     {"local:k=128", "n"},
     {"local:k=4k", "n"},
-    {"local:k=1m", "n"},          /* dense up to n = 1048576 */
+    {"local:k=1m", "n"}, /* dense up to n = 1048576 */
     {"local:k=64,causal=0", "n"},
     {"local:k=n", "n²"},
     {"local:k=n/16", "n²"},
-    {"local:k=n/65536", "n²"},    /* below one key up to n = 32768 */
+    {"local:k=n/65536", "n²"}, /* below one key up to n = 32768 */
     {"local:k=sqrt(n)", "n√n"},
     {"local:k=sqrt(n)/64", "n√n"},
     {"local:k=100*sqrt(n)", "n√n"},
@@ -166,7 +173,7 @@ static const struct {
     {"strided:head=column", "n√n"},
     {"strided:head=local", "n√n"},
     {"strided:l=1", "n²"},
-    {"strided:l=128", "n²"},      /* n l + n^2/(2 l): looks like n up to n = l^2 */
+    {"strided:l=128", "n²"}, /* n l + n^2/(2 l): looks like n up to n = l^2 */
     {"strided:l=4096", "n²"},
     {"strided:l=1m", "n²"},
     {"strided:l=128,causal=0", "n²"},

@@ -72,7 +72,7 @@ Test(plot_text, nothing_special_is_left)
         {"a\tb\nc\rd\x01\x7f", "a b c d  "},
         {"n\xc2\xb2 \xe2\x88\x9a \xf0\x9f\x98\x80", "n\xc2\xb2 \xe2\x88\x9a \xf0\x9f\x98\x80"},
         {"\xc2\x85|", " |"},                 /* a control character beyond ASCII */
-        {"\xff|\xc3|\xe2\x88|", "?|?|??|"},   /* cut and invalid sequences */
+        {"\xff|\xc3|\xe2\x88|", "?|?|??|"},  /* cut and invalid sequences */
         {"\xc0\xaf \xed\xa0\x80", "?? ???"}, /* overlong, surrogate */
         {"", ""},
     };
@@ -91,12 +91,13 @@ Test(plot_text, nothing_special_is_left)
 
 Test(plot_query, series_become_data_sets)
 {
-    written w = query("SELECT 'a' AS series, 1 AS n, 0.5 AS y UNION ALL SELECT 'a', 2, NULL UNION ALL SELECT '#b', 3, 9e999;"
+    written w = query("SELECT 'a' AS series, 1 AS n, 0.5 AS y UNION ALL SELECT 'a', 2, NULL UNION ALL SELECT "
+                      "'#b', 3, 9e999;"
                       "-- a remark\n");
     cr_assert(w.status == ATTN_OK, "%s", w.err.message);
     cr_assert(strcmp(w.tsv, "# series\tn\ty\na\t1\t0.5\na\t2\tNaN\n\n\n #b\t3\tNaN\n") == 0, "'%s'", w.tsv);
-    cr_assert(w.data.rows == 3 && w.data.blocks == 2 && w.data.columns == 3, "%zu rows, %zu blocks", w.data.rows,
-              w.data.blocks);
+    cr_assert(w.data.rows == 3 && w.data.blocks == 2 && w.data.columns == 3, "%zu rows, %zu blocks",
+              w.data.rows, w.data.blocks);
     cr_assert(strcmp(w.variables, "c_series = 1\nc_n = 2\nc_y = 3\n") == 0, "'%s'", w.variables);
     forget(&w);
 }
@@ -107,8 +108,8 @@ Test(plot_query, later_selects_become_arrays)
                       "SELECT 'a' AS who, 2 AS k UNION ALL SELECT 'it''s', NULL; SELECT 1 AS none WHERE 0;");
     cr_assert(w.status == ATTN_OK, "%s", w.err.message);
     cr_assert(strcmp(w.tsv, "# x\n1\n") == 0 && w.data.blocks == 1, "'%s'", w.tsv);
-    cr_assert(strcmp(w.variables, "c_x = 1\narray who[2] = ['a', 'it’s']\narray k[2] = [2, NaN]\n") == 0, "'%s'",
-              w.variables);
+    cr_assert(strcmp(w.variables, "c_x = 1\narray who[2] = ['a', 'it’s']\narray k[2] = [2, NaN]\n") == 0,
+              "'%s'", w.variables);
     forget(&w);
 }
 
@@ -123,12 +124,13 @@ Test(plot_query, wrong_queries_are_told_by_file)
 {
     static const char *const wrong[] = {
         "SELECT x FROM nowhere;",
-        "SELECT 1 + 1;",                              /* a column that is no name */
+        "SELECT 1 + 1;", /* a column that is no name */
         "SELECT 1 AS \"x; !touch y\";",
         "SELECT 1 AS n; SELECT 2 AS \"a'b\";",
         "-- only a remark",
         "",
-        "SELECT 1 AS n; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 300) SELECT i FROM c;",
+        "SELECT 1 AS n; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 300) SELECT "
+        "i FROM c;",
         "SELECT row FROM mask('nosuch', 8);",
         "SELECT row FROM mask('dense', 5000);",
         "SELECT row FROM mask('dense', 0);",
@@ -136,15 +138,17 @@ Test(plot_query, wrong_queries_are_told_by_file)
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         written w = query(wrong[i]);
-        cr_assert(w.status == ATTN_EINVAL && strncmp(w.err.message, "test.sql: ", 10) == 0, "'%s': status %d, '%s'",
-                  wrong[i], (int)w.status, w.err.message);
+        cr_assert(w.status == ATTN_EINVAL && strncmp(w.err.message, "test.sql: ", 10) == 0,
+                  "'%s': status %d, '%s'", wrong[i], (int)w.status, w.err.message);
         forget(&w);
     }
 }
 
 /* ---- functions ---- */
 
-#define POINTS "(SELECT column1 AS n, column2 AS y FROM (VALUES (64, 10), (128, 25.5), (256, 80.0), (512, 220.0), (9, NULL)))"
+#define POINTS                                                                                               \
+    "(SELECT column1 AS n, column2 AS y FROM (VALUES (64, 10), (128, 25.5), (256, 80.0), (512, 220.0), (9, " \
+    "NULL)))"
 
 Test(plot_functions, lines_are_those_of_fit)
 {
@@ -160,11 +164,13 @@ Test(plot_functions, lines_are_those_of_fit)
 
 Test(plot_functions, pairs_and_masks_follow_the_layout)
 {
-    static const char *const specs[] = {"dense", "local:k=3", "strided:l=5", "fixed:l=7,c=2,sub=1", "local:k=3,causal=0"};
+    static const char *const specs[] = {"dense", "local:k=3", "strided:l=5", "fixed:l=7,c=2,sub=1",
+                                        "local:k=3,causal=0"};
     enum { N = 33 };
     cr_assert(number("SELECT pattern_pairs('dense', 12288)") == 75503616, "dense");
     cr_assert(isnan(number("SELECT pattern_pairs('nosuch', 12)")), "unknown pattern");
-    cr_assert(isnan(number("SELECT pattern_class('nosuch') IS NOT NULL OR NULL")), "class of an unknown pattern");
+    cr_assert(isnan(number("SELECT pattern_class('nosuch') IS NOT NULL OR NULL")),
+              "class of an unknown pattern");
     for (size_t i = 0; i < sizeof specs / sizeof specs[0]; i++) {
         char sql[256];
         attn_spec *spec;
@@ -181,7 +187,8 @@ Test(plot_functions, pairs_and_masks_follow_the_layout)
                 seen[sqlite3_column_int(row, 0)][j] = true;
         for (size_t r = 0; r < N; r++)
             for (size_t j = 0; j < N; j++)
-                cr_assert(seen[r][j] == attn_layout_allows(layout, 0, r, j), "%s: (%zu, %zu)", specs[i], r, j);
+                cr_assert(seen[r][j] == attn_layout_allows(layout, 0, r, j), "%s: (%zu, %zu)", specs[i], r,
+                          j);
         sqlite3_finalize(row);
         sqlite3_close(db);
         snprintf(sql, sizeof sql, "SELECT sum(last - first + 1) FROM mask('%s', %d)", specs[i], N);
@@ -202,8 +209,8 @@ Test(plot_list, ours_have_words_for_lists_and_for_empty_stores)
     for (size_t i = 0; i < sizeof least / sizeof least[0]; i++)
         cr_assert(plot_find(&list, least[i]) != NULL, "no plot %s", least[i]);
     for (size_t i = 0; i < list.count; i++)
-        cr_assert(list.at[i].summary && *list.at[i].summary && list.at[i].needs && *list.at[i].needs, "%s says nothing",
-                  list.at[i].name);
+        cr_assert(list.at[i].summary && *list.at[i].summary && list.at[i].needs && *list.at[i].needs,
+                  "%s says nothing", list.at[i].name);
     plot_list_free(&list);
 }
 
@@ -212,10 +219,11 @@ Test(plot_list, a_folder_with_half_a_pair_is_refused)
     plot_list list = {0};
     attn_error err;
     write_whole_file(scratch_path("mine.sql"), "SELECT 1 AS n;", 14);
-    cr_assert(plot_list_read(&list, scratch_folder(), &err) == ATTN_EINVAL && strstr(err.message, "mine.gp"), "%s",
-              err.message);
+    cr_assert(plot_list_read(&list, scratch_folder(), &err) == ATTN_EINVAL && strstr(err.message, "mine.gp"),
+              "%s", err.message);
     write_whole_file(scratch_path("mine.gp"), "plot x", 6);
-    cr_assert(plot_list_read(&list, scratch_folder(), &err) == ATTN_OK && plot_find(&list, "mine"), "%s", err.message);
+    cr_assert(plot_list_read(&list, scratch_folder(), &err) == ATTN_OK && plot_find(&list, "mine"), "%s",
+              err.message);
     plot_list_free(&list);
     write_whole_file(scratch_path("it's.gp"), "plot x", 6);
     cr_assert(plot_list_read(&list, scratch_folder(), &err) == ATTN_EINVAL, "a hostile name");

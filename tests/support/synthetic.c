@@ -10,8 +10,12 @@
 
 enum { DIM = 64 };
 
-static const build_info build = {.version = "0.1.0", .commit = "0123456789abcdef0123456789abcdef01234567",
-                                 .compiler = "gcc", .flags = "-O3", .mode = "release", .binary = "feedfacecafebeef"};
+static const build_info build = {.version = "0.1.0",
+                                 .commit = "0123456789abcdef0123456789abcdef01234567",
+                                 .compiler = "gcc",
+                                 .flags = "-O3",
+                                 .mode = "release",
+                                 .binary = "feedfacecafebeef"};
 
 static void must(attn_status status, const attn_error *err)
 {
@@ -24,8 +28,8 @@ void synthetic_run(synthetic *s, const char *model, const char *label)
     s->host = (host){.cpus = 2, .cores = 2, .memory_gib = 8, .isa = "avx2 fma"};
     snprintf(s->host.model, sizeof s->host.model, "%s", model);
     snprintf(s->host.fingerprint, sizeof s->host.fingerprint, "%016zx", strlen(model));
-    s->about = (store_run){.host = &s->host, .build = &build, .environment = "{}", .command = "attnlab run",
-                           .label = label};
+    s->about = (store_run){
+        .host = &s->host, .build = &build, .environment = "{}", .command = "attnlab run", .label = label};
     must(store_run_begin(s->store, &s->about, &s->ticket, &err), &err);
 }
 
@@ -34,7 +38,8 @@ void synthetic_open(synthetic *s, const char *path, const char *model, const cha
     attn_error err = {{0}};
     const bool first = s->tick == 0;
     if (first)
-        *s = (synthetic){.input = "text:/usr/share/common-licenses", .kernel = "tiles-avx2", .heads = 8, .threads = 2};
+        *s = (synthetic){
+            .input = "text:/usr/share/common-licenses", .kernel = "tiles-avx2", .heads = 8, .threads = 2};
     must(store_open(&s->store, path, STORE_WRITE, &err), &err);
     sqlite3_exec(store_handle(s->store), "PRAGMA synchronous = OFF", NULL, NULL, NULL);
     synthetic_run(s, model, label);
@@ -51,9 +56,18 @@ void synthetic_begin(synthetic *s, const char *text, size_t n)
     snprintf(s->resolved, sizeof s->resolved, "%s", attn_layout_text(layout));
     snprintf(s->pattern, sizeof s->pattern, "%s", attn_spec_pattern(spec)->name);
     s->pairs = attn_layout_pairs_all_heads(layout);
-    s->key = (cell){.spec = s->spec, .n = n, .heads = s->heads, .kv_heads = s->heads, .dim = DIM, .batch = 1,
-                    .dtype = ATTN_F32, .direction = FORWARD, .kernel = s->kernel, .threads = s->threads,
-                    .input = s->input, .seed = 1};
+    s->key = (cell){.spec = s->spec,
+                    .n = n,
+                    .heads = s->heads,
+                    .kv_heads = s->heads,
+                    .dim = DIM,
+                    .batch = 1,
+                    .dtype = ATTN_F32,
+                    .direction = FORWARD,
+                    .kernel = s->kernel,
+                    .threads = s->threads,
+                    .input = s->input,
+                    .seed = 1};
     s->samples = (samples){0};
     s->to = samples_recorder(&s->samples);
     attn_layout_destroy(layout);
@@ -65,12 +79,18 @@ void synthetic_end(synthetic *s)
     attn_error err = {{0}};
     char id[STORE_ID_LENGTH + 1], finished[STORE_TIME_LENGTH + 1];
     s->tick++;
-    snprintf(finished, sizeof finished, "2024-05-01T%02u:%02u:%02u.000Z", s->tick / 3600 % 24, s->tick / 60 % 60,
-             s->tick % 60);
-    const store_cell about = {.cell = &s->key, .pattern = s->pattern, .spec_resolved = s->resolved, .isa = "avx2",
+    snprintf(finished, sizeof finished, "2024-05-01T%02u:%02u:%02u.000Z", s->tick / 3600 % 24,
+             s->tick / 60 % 60, s->tick % 60);
+    const store_cell about = {.cell = &s->key,
+                              .pattern = s->pattern,
+                              .spec_resolved = s->resolved,
+                              .isa = "avx2",
                               .pairs_total = s->pairs};
-    const store_measurement m = {.cell = &about, .started = finished, .finished = finished,
-                                 .metrics = "time,flops,memory,accuracy,counters", .samples = &s->samples};
+    const store_measurement m = {.cell = &about,
+                                 .started = finished,
+                                 .finished = finished,
+                                 .metrics = "time,flops,memory,accuracy,counters",
+                                 .samples = &s->samples};
     must(store_put(s->store, &s->ticket, &m, id, &err), &err);
     samples_free(&s->samples);
 }
@@ -80,7 +100,9 @@ void synthetic_cell(synthetic *s, const char *spec, size_t n)
     synthetic_begin(s, spec, n);
     const double flops = 4.0 * DIM * (double)s->pairs, size = (double)n, heads = (double)s->heads,
                  share = (double)s->pairs / heads / (size * (size + 1) / 2);
-    const double rate = 30 * (strcmp(s->pattern, "dense") == 0 ? 1.0 : strcmp(s->pattern, "local") == 0 ? 0.8 : 0.6);
+    const double rate = 30 * (strcmp(s->pattern, "dense") == 0   ? 1.0
+                              : strcmp(s->pattern, "local") == 0 ? 0.8
+                                                                 : 0.6);
     const double tensors = size * (4 * DIM + 1) * 4 * heads, workspace = 65536 + 8 * size;
     for (size_t rep = 0; rep < 9; rep++)
         record_real(&s->to, "time_ns", "ns",
