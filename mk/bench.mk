@@ -13,7 +13,7 @@ BENCH_SPARSE := -p local -p 'strided:l=sqrt(n)' -p 'fixed:l=sqrt(n),c=8'
 
 define BENCH_PREPARE
 @DEPS=$(DEPS) mk/deps.sh build plots
-@$(MAKE) --no-print-directory MODE=release all
++@$(MAKE) --no-print-directory MODE=release all
 @mkdir -p $(dir $(BENCH_DB)) $(dir $(BENCH_PLOTS))
 endef
 
