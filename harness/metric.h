@@ -24,7 +24,7 @@ typedef struct metric {
     const char *summary;
     bool alone;           /* runs in a process that does nothing else for the cell */
     const char *(*unavailable)(void); /* why it cannot work here, or NULL; the callback may be NULL */
-    /* A failure to measure is recorded as absent; an error ends the run (out of memory, machine failed). */
+    /* A failure to measure is recorded as absent; an error fails the cell (out of memory, machine failed). */
     attn_status (*measure)(bench *b, recorder *r, attn_error *err);
 } metric;
 

@@ -38,7 +38,7 @@ attn_status store_sql_fail(sqlite3 *db, int rc, const char *doing, const char *p
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         return attn_fail(err, ATTN_EIO,
-                         "cannot %s %s: locked by another program for too long; ATTNLAB_DB_TIMEOUT sets the seconds",
+                         "cannot %s %s: locked by another program for too long; ATTNLAB_DB_WAIT sets the seconds",
                          doing, path);
     case SQLITE_FULL: return attn_fail(err, ATTN_EIO, "cannot %s %s: the disk is full", doing, path);
     case SQLITE_CORRUPT:
@@ -136,7 +136,7 @@ static int supply_functions(sqlite3 *db)
 
 static int timeout_ms(void)
 {
-    const char *text = getenv("ATTNLAB_DB_TIMEOUT");
+    const char *text = getenv("ATTNLAB_DB_WAIT");
     char *end = NULL;
     double seconds = text ? strtod(text, &end) : 0;
     const bool valid = text && end != text && *end == '\0' && seconds >= 0 && seconds < 1e6;

@@ -21,7 +21,7 @@ typedef struct store store;
 typedef enum store_mode { STORE_READ, STORE_WRITE } store_mode; /* WRITE creates the file, not its folder */
 
 /* EINVAL: no such file (READ) or folder, not a database, another program's, from a newer version, damaged,
- * not to be written. EIO: locked longer than $ATTNLAB_DB_TIMEOUT seconds (10 unless set), disk full.
+ * not to be written. EIO: locked longer than $ATTNLAB_DB_WAIT seconds (10 unless set), disk full.
  * READ migrates an older file too, since views and queries know one version only. */
 attn_status store_open(store **out, const char *path, store_mode mode, attn_error *err);
 void store_close(store *s);

@@ -11,6 +11,8 @@ typedef struct importer {
     const text_record *line;
     char measurement_id[STORE_ID_LENGTH + 1]; /* the measurement read last, */
     int64_t measurement;                      /* its key, 0 when it was there already */
+    char series_name[64], series_unit[32];    /* the series read last: samples come in runs of one */
+    int64_t series;
     store_counts *counts;
 } importer;
 
@@ -112,6 +114,16 @@ static attn_status add_measurement(importer *in, attn_error *err)
     return store_insert(in->s, "measurements", fields, count, &in->measurement, err);
 }
 
+static attn_status find_series(importer *in, const char *name, const char *unit, attn_error *err)
+{
+    if (in->series && strcmp(name, in->series_name) == 0 && strcmp(unit, in->series_unit) == 0)
+        return ATTN_OK;
+    attn_status status = store_series(in->s, name, unit, &in->series, err);
+    snprintf(in->series_name, sizeof in->series_name, "%s", name); /* one cut short is looked up each time */
+    snprintf(in->series_unit, sizeof in->series_unit, "%s", unit);
+    return status;
+}
+
 static attn_status add_sample(importer *in, attn_error *err)
 {
     const text_record *line = in->line;
@@ -125,11 +137,10 @@ static attn_status add_sample(importer *in, attn_error *err)
         x = field_int("value", strtoll(text, NULL, 10));
     if (text && strcmp(type, "real") == 0)
         x = (field){.column = "value", .kind = FIELD_REAL, .real = strtod(text, NULL)};
-    int64_t of;
-    attn_status status = store_series(in->s, value(line, "series"), value(line, "unit"), &of, err);
+    attn_status status = find_series(in, value(line, "series"), value(line, "unit"), err);
     in->counts->samples++;
     return status ? status
-                  : store_sample(in->s, in->measurement, of, strtoll(value(line, "rep"), NULL, 10), x,
+                  : store_sample(in->s, in->measurement, in->series, strtoll(value(line, "rep"), NULL, 10), x,
                                  value(line, "reason"), err);
 }
 

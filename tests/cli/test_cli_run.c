@@ -288,7 +288,7 @@ Test(cli_run, locked_past_the_timeout_is_74)
     cr_assert(sqlite3_open(db, &other) == SQLITE_OK &&
                   sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK,
               "cannot lock");
-    o = shell("ATTNLAB_DB_TIMEOUT=0.1 \"$ATTNLAB\" run -p dense -n 8 " QUICK " --db '%s' -o jsonl", db);
+    o = shell("ATTNLAB_DB_WAIT=0.1 \"$ATTNLAB\" run -p dense -n 8 " QUICK " --db '%s' -o jsonl", db);
     cr_assert(o.exit_code == 74 && one_complaint(&o, "locked", NULL), "exit %d: %s", o.exit_code, o.err);
     sqlite3_close(other);
     outcome_free(&o);

@@ -104,7 +104,7 @@ Test(store, says_locked_after_its_timeout)
     sqlite3 *other;
     cr_assert(sqlite3_open(path, &other) == SQLITE_OK, "cannot open");
     cr_assert(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK, "cannot lock");
-    setenv("ATTNLAB_DB_TIMEOUT", "0.05", 1);
+    setenv("ATTNLAB_DB_WAIT", "0.05", 1);
     store *s = fill_open(path); /* opening only reads */
     attn_error err = {{0}};
     run_ticket ticket;

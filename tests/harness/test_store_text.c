@@ -120,7 +120,7 @@ Test(store_text, truncated_files_are_refused)
 {
     store *s = filled("s.db", 0, 8, 2), *t = fill_open(scratch_path("t.db"));
     for (int csv = 0; csv < 2; csv++) {
-        char *text = export_text(s, csv), what[64];
+        char *text = export_text(s, csv), what[96];
         size_t size = strlen(text);
         for (size_t cut = 0; cut < size; cut += 1 + cut / 150) {
             snprintf(what, sizeof what, "csv=%d cut at %zu of %zu", csv, cut, size);
