@@ -231,6 +231,7 @@ Test(npy, foreign_files)
 Test(npy, damaged_headers)
 {
     static const char good[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 30, 4), }   \n";
+    static const char characters[] = "\0\xff,:'(){}0123456789L-<>|fu8 T";
     enum { ROUNDS = 50000 };
     size_t refusals = 0;
     rng r = rng_make(1, 0);
@@ -241,7 +242,7 @@ Test(npy, damaged_headers)
         for (uint64_t k = rng_below(&r, 4) + 1; k > 0; k--) {
             size_t at = rng_below(&r, length);
             switch (rng_below(&r, 3)) {
-            case 0: text[at] = "\0\xff,:'(){}0123456789L-<>|fu8 T"[rng_below(&r, 31)]; break;
+            case 0: text[at] = characters[rng_below(&r, sizeof characters - 1)]; break;
             case 1: memmove(text + at, text + at + 1, --length - at); break;
             case 2: memmove(text + at + 1, text + at, length++ - at); break;
             }
