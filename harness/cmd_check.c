@@ -1,13 +1,16 @@
 /* check: every kernel on every pattern, on every level of CPU features, against the oracle.
  *
- * Levels: the highest is what this process has. For each one below, the program runs itself again with
- * ATTN_DISABLE_CPU set, since what a process once found out about its CPU it may keep; the child hands its rows
- * back through a pipe, a line each. */
+ * For each level the program runs itself again with ATTN_DISABLE_CPU set, since what a process once found out
+ * about its CPU it may keep; and with threads that sleep while they wait, since short parallel regions follow
+ * each other here and nothing is timed. A child hands its rows back through a pipe, a line each, and takes a
+ * crash upon itself. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +20,8 @@
 #include "harness/cli.h"
 #include "harness/emit.h"
 
-#define CHILD_VARIABLE "ATTNLAB_CHECK_ROWS" /* the descriptor a child writes its rows to */
+#define CHILD_VARIABLE "ATTNLAB_CHECK_ROWS"          /* the descriptor a child writes its rows to */
+#define CALLBACKS_VARIABLE "ATTNLAB_CHECK_CALLBACKS" /* set: this child also compares the patterns' callbacks */
 
 static const option options[] = {
     {"p", OPTION_TEXT, "SPEC", "only this pattern; repeatable (default: variants of all)", NULL, 0, 0, NULL, true},
@@ -68,6 +72,7 @@ typedef struct sink {
     emitter *table;    /* NULL: this is a child */
     FILE *pipe;
     const char *level;
+    size_t wrong_patterns;
 } sink;
 
 static const char *or_dash(const char *text)
@@ -77,13 +82,14 @@ static const char *or_dash(const char *text)
 
 static void put_row(void *context, const check_row *r)
 {
-    const sink *to = context;
+    sink *to = context;
     if (!to->table) {
         fprintf(to->pipe, "%s\t%s\t%s\t%zu\t%zu\t%a\t%a\t%s\t%s\n", r->kernel, r->isa, r->pattern, r->cases, r->failures,
                 r->worst_abs, r->worst_ratio, or_dash(r->skipped), or_dash(r->replay));
         return;
     }
     bool callbacks = strcmp(r->kernel, "-") == 0;
+    to->wrong_patterns += callbacks && r->failures;
     emit_value row[COLUMNS] = {
         [LEVEL] = emit_text(to->level),
         [KERNEL] = emit_text(callbacks ? "(its callbacks)" : r->kernel),
@@ -143,7 +149,7 @@ static char **own_arguments(char **buffer)
     return argv;
 }
 
-static pid_t start_child(const char *path, char *const *argv, const char *disable, int rows)
+static pid_t start_child(const char *path, char *const *argv, const char *disable, bool callbacks, int rows)
 {
     pid_t child = fork();
     if (child != 0)
@@ -151,13 +157,18 @@ static pid_t start_child(const char *path, char *const *argv, const char *disabl
     char number[16];
     snprintf(number, sizeof number, "%d", rows);
     setenv(CHILD_VARIABLE, number, 1);
-    setenv("ATTN_DISABLE_CPU", disable, 1);
+    if (callbacks)
+        setenv(CALLBACKS_VARIABLE, "1", 1);
+    if (disable)
+        setenv("ATTN_DISABLE_CPU", disable, 1);
+    setenv("OMP_WAIT_POLICY", "passive", 0);
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     execv(path, argv);
     _exit(EXIT_MACHINE);
 }
 
-/* Runs the program with features switched off; its rows go to the sink. Returns its exit code. */
-static int run_child(const char *disable, sink *to)
+/* Runs the program with features switched off (NULL: as it is); its rows go to the sink. Returns its exit code. */
+static int run_child(const char *disable, bool callbacks, sink *to)
 {
     char path[PATH_MAX], *buffer = NULL;
     ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
@@ -168,7 +179,7 @@ static int run_child(const char *disable, sink *to)
         path[length] = '\0';
         int rows = fcntl(ends[1], F_DUPFD, 3); /* without close-on-exec */
         fflush(stdout);
-        child = rows < 0 ? -1 : start_child(path, argv, disable, rows);
+        child = rows < 0 ? -1 : start_child(path, argv, disable, callbacks, rows);
         close(rows);
         close(ends[1]);
     }
@@ -260,28 +271,22 @@ static attn_status check_users_specs(const args *a, attn_error *err)
     return status;
 }
 
-static int run_here(const args *a, sink *to, bool conformance, check_result *result)
-{
-    check_job job = {.kernel = cli_text(a, "kernel"), .choice = choice_of(a), .seed = cli_seed(a, "seed"),
-                     .level = to->level, .conformance = conformance && !cli_given(a, "kernel"),
-                     .plugins_only = cli_given(a, "plugin"), .report = put_row, .context = to};
-    job.spec_count = cli_texts(a, "p", &job.specs);
-    attn_error err;
-    attn_status status = check_run(&job, result, &err);
-    if (status != ATTN_OK)
-        return cli_fail(status, &err);
-    return result->wrong_cases || result->wrong_patterns ? EXIT_WRONG : EXIT_FINE;
-}
-
 static int run_as_child(const args *a, const char *level)
 {
     sink to = {.pipe = fdopen(atoi(getenv(CHILD_VARIABLE)), "w"), .level = level};
     if (!to.pipe)
         return cli_complain(EXIT_INTERNAL, CHILD_VARIABLE " is not a descriptor");
     setvbuf(to.pipe, NULL, _IOLBF, 0);
-    unsetenv(CHILD_VARIABLE);
-    check_result result;
-    int code = run_here(a, &to, false, &result);
+    check_job job = {.kernel = cli_text(a, "kernel"), .choice = choice_of(a), .seed = cli_seed(a, "seed"),
+                     .level = level, .conformance = getenv(CALLBACKS_VARIABLE), .plugins_only = cli_given(a, "plugin"),
+                     .report = put_row, .context = &to};
+    job.spec_count = cli_texts(a, "p", &job.specs);
+    check_result result = {0};
+    attn_error err;
+    attn_status status = check_run(&job, &result, &err);
+    int code = status != ATTN_OK                                    ? cli_fail(status, &err)
+               : result.wrong_cases || result.wrong_patterns ? EXIT_WRONG
+                                                                    : EXIT_FINE;
     return fclose(to.pipe) == 0 ? code : EXIT_MACHINE;
 }
 
@@ -292,14 +297,13 @@ static int run_levels(const args *a, size_t top, emitter *table)
     size_t only = cli_choice(a, "level"); /* 0: all, else 1 + index of the ladder */
     const char *kernel = cli_text(a, "kernel");
     int worst = EXIT_FINE;
-    check_result result = {0};
-    for (size_t level = top + 1; level-- > 0 && !result.wrong_patterns;) {
-        sink to = {.table = table, .level = ladder[level].name};
-        if (only && level != only - 1)
+    sink to = {.table = table};
+    for (size_t level = top + 1; level-- > 0 && !to.wrong_patterns;) {
+        const char *disable = level == top ? NULL : ladder[level].disable;
+        to.level = ladder[level].name;
+        if ((only && level != only - 1) || (kernel && disable && !kernel_at_level(kernel, disable)))
             continue;
-        if (kernel && level != top && !kernel_at_level(kernel, ladder[level].disable))
-            continue;
-        int code = level == top ? run_here(a, &to, true, &result) : run_child(ladder[level].disable, &to);
+        int code = run_child(disable, level == top && !kernel, &to);
         if (code != EXIT_FINE && code != EXIT_WRONG)
             return code;
         if (code == EXIT_WRONG)

@@ -17,6 +17,7 @@ tsan: ## the threaded tests under ThreadSanitizer (clang, libomp, Archer)
 valgrind: $(B)/attnlab ## the kernels valgrind can run, on small problems under memcheck
 	for kernel in portable avx2; do \
 	  ATTN_DISABLE_CPU=avx512 valgrind --quiet --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite \
+	    --show-leak-kinds=definite --trace-children=yes \
 	    $(B)/attnlab check --quick --kernel $$kernel -n 33 -d 20 || exit 1; \
 	done; echo "valgrind: clean"
 
