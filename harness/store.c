@@ -30,7 +30,8 @@ attn_status store_sql_fail(sqlite3 *db, int rc, const char *doing, const char *p
         return attn_fail(err, ATTN_EINVAL, "%s: not a database; name a new file or one made by attnlab",
                          path);
     case SQLITE_CANTOPEN:
-        return attn_fail(err, ATTN_EINVAL, "cannot %s %s: unable to open the file", doing, path);
+        return attn_fail(err, ATTN_EINVAL, "cannot %s %s: unable to open the file; its folder must be writable",
+                         doing, path);
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_AUTH:
@@ -177,9 +178,35 @@ static attn_status open_for_writing(store *s, const char *folder, attn_error *er
     return status ? status : store_exec(s, "PRAGMA synchronous = FULL", err);
 }
 
+/* A reader of a WAL database writes too, to the index beside it. Where it may not, a file that nobody has
+ * open (no log beside it) can be read as one that never changes. */
+static attn_status connect_immutable(store *s, attn_error *err)
+{
+    char *plain = s->path;
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(uri, "file:");
+    for (const char *c = plain; *c; c++)
+        sqlite3_str_appendf(uri, strchr("%?#", *c) ? "%%%02x" : "%c", (unsigned char)*c);
+    sqlite3_str_appendall(uri, "?immutable=1");
+    s->path = sqlite3_str_finish(uri);
+    attn_status status = s->path ? connect(s, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, err)
+                                 : attn_fail(err, ATTN_ENOMEM, "out of memory opening %s", plain);
+    sqlite3_free(s->path);
+    s->path = plain;
+    return status;
+}
+
+static bool is_at_rest(const char *path, const char *folder)
+{
+    char log[4096];
+    int length = snprintf(log, sizeof log, "%s-wal", path);
+    return access(folder, W_OK) != 0 && length > 0 && (size_t)length < sizeof log && access(log, F_OK) != 0;
+}
+
 static attn_status open_for_reading(store *s, const char *folder, attn_error *err)
 {
-    attn_status status = connect(s, SQLITE_OPEN_READONLY, err);
+    attn_status status = is_at_rest(s->path, folder) ? connect_immutable(s, err)
+                                                     : connect(s, SQLITE_OPEN_READONLY, err);
     if (status)
         return status;
     int version = 0;

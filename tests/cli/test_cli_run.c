@@ -276,6 +276,10 @@ Test(cli_run, refuses_read_only_files)
     o = shell("chmod 400 '%s'; \"$ATTNLAB\" run -p dense -n 8 " QUICK " --db '%s'", db, db);
     cr_assert(o.exit_code == 2 && one_complaint(&o, "read-only", NULL), "exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
+    o = shell("chmod 500 '%s'; \"$ATTNLAB\" db check --db '%s' >&2; code=$?; chmod 700 '%s'; exit $code", scratch_folder(),
+              db, scratch_folder());
+    cr_assert(o.exit_code == 0, "reading where nothing may be written: exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
 }
 
 Test(cli_run, locked_past_the_timeout_is_74)
