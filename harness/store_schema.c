@@ -41,10 +41,17 @@ static attn_status pragma_int(store *s, const char *sql, int *out, attn_error *e
 attn_status store_identify(store *s, int newest, int *version, attn_error *err)
 {
     int application = 0, objects = 0;
-    attn_status status;
-    if ((status = pragma_int(s, "PRAGMA application_id", &application, err)) ||
-        (status = pragma_int(s, "PRAGMA user_version", version, err)) ||
-        (status = pragma_int(s, "SELECT count(*) FROM sqlite_schema", &objects, err)))
+    const bool alone = sqlite3_get_autocommit(s->db); /* then of one moment: another may be making the file */
+    attn_status status = alone ? store_exec(s, "BEGIN", err) : ATTN_OK;
+    if (!status)
+        status = pragma_int(s, "PRAGMA application_id", &application, err);
+    if (!status)
+        status = pragma_int(s, "PRAGMA user_version", version, err);
+    if (!status)
+        status = pragma_int(s, "SELECT count(*) FROM sqlite_schema", &objects, err);
+    if (alone)
+        store_rollback(s);
+    if (status)
         return status;
     if (application == 0 && *version == 0 && objects == 0)
         return ATTN_OK;

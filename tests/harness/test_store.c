@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/stats.h"
@@ -130,6 +131,34 @@ Test(store, uses_wal_and_foreign_keys)
     int rc = sqlite3_exec(store_handle(s), "INSERT INTO samples VALUES (1, 1, 0, 5, NULL)", NULL, NULL, NULL);
     cr_assert(rc == SQLITE_CONSTRAINT, "an orphan sample: %d", rc);
     store_close(s);
+}
+
+/* Whoever comes first makes the file; the others find it whole. */
+Test(store, several_may_create_it_at_once)
+{
+    enum { WRITERS = 6, ROUNDS = 25 };
+    for (int round = 0; round < ROUNDS; round++) {
+        char name[32], path[512];
+        pid_t children[WRITERS];
+        snprintf(name, sizeof name, "race-%d.db", round);
+        snprintf(path, sizeof path, "%s", scratch_path(name));
+        for (int i = 0; i < WRITERS; i++)
+            if ((children[i] = fork()) == 0) {
+                attn_error err = {{0}};
+                store *s = NULL;
+                attn_status status = store_open(&s, path, STORE_WRITE, &err);
+                if (status)
+                    fprintf(stderr, "%s\n", err.message);
+                store_close(s);
+                _exit(status);
+            }
+        for (int i = 0; i < WRITERS; i++) {
+            int status;
+            waitpid(children[i], &status, 0);
+            cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "round %d, writer %d: %#x", round, i,
+                      (unsigned)status);
+        }
+    }
 }
 
 /* ---- migration ---- */
