@@ -8,7 +8,8 @@
 
 typedef struct scene {
     /* What to run; zeros mean: nk = nq, heads 1, kv_heads = heads, batch 1, threads 1, scale 1/sqrt(dim). */
-    const char *spec;
+    const char *spec;            /* or, with its name here, */
+    const attn_pattern *pattern; /* one that is not registered */
     size_t nq, nk, heads, kv_heads, batch, dim;
     attn_dtype dtype;
     const char *kernel;          /* a name, or */
