@@ -44,7 +44,8 @@ bool npy_type_of_descr(const char *descr, npy_type *out)
 {
     for (int t = 0; t < TYPES; t++) {
         bool order_is_free = types[t].bytes == 1 && (descr[0] == '<' || descr[0] == '>');
-        if (strcmp(descr, types[t].descr) == 0 || (order_is_free && strcmp(descr + 1, types[t].descr + 1) == 0)) {
+        if (strcmp(descr, types[t].descr) == 0 ||
+            (order_is_free && strcmp(descr + 1, types[t].descr + 1) == 0)) {
             *out = (npy_type)t;
             return true;
         }
@@ -101,7 +102,8 @@ static const char *recognise(const unsigned char *start, size_t length)
         const char *meaning;
     } known[] = {
         {"", 0, "it is empty"},
-        {"PK\3\4", 4, "it is a zip archive; if it is an .npz, extract the array with numpy.load and numpy.save"},
+        {"PK\3\4", 4,
+         "it is a zip archive; if it is an .npz, extract the array with numpy.load and numpy.save"},
         {"\x80\2", 2, "it is a Python pickle; save the array with numpy.save"},
         {"\x80\3", 2, "it is a Python pickle; save the array with numpy.save"},
         {"\x80\4", 2, "it is a Python pickle; save the array with numpy.save"},
@@ -135,8 +137,8 @@ static attn_status read_header(npy_reader *r, size_t *length, attn_error *err)
         return cut_short(r, err);
     int major = start[MAGIC], minor = start[MAGIC + 1];
     if (major < 1 || major > 3 || minor != 0)
-        return attn_fail(err, ATTN_EINVAL, "%s: NPY version %d.%d is not known; 1.0, 2.0 and 3.0 are", r->path, major,
-                         minor);
+        return attn_fail(err, ATTN_EINVAL, "%s: NPY version %d.%d is not known; 1.0, 2.0 and 3.0 are",
+                         r->path, major, minor);
     size_t width = major == 1 ? 2 : 4;
     status = read_bytes(r, start + MAGIC + 2, width, &got, err);
     if (status != ATTN_OK)
@@ -147,8 +149,8 @@ static attn_status read_header(npy_reader *r, size_t *length, attn_error *err)
     for (size_t k = width; k-- > 0;)
         text_length = text_length << 8 | start[MAGIC + 2 + k];
     if (text_length > LONGEST_HEADER)
-        return attn_fail(err, ATTN_EINVAL, "%s: a header of %zu bytes; at most %d are read", r->path, text_length,
-                         LONGEST_HEADER);
+        return attn_fail(err, ATTN_EINVAL, "%s: a header of %zu bytes; at most %d are read", r->path,
+                         text_length, LONGEST_HEADER);
     char *text = malloc(text_length + 1);
     if (!text)
         return attn_fail(err, ATTN_ENOMEM, "%s: out of memory", r->path);
@@ -166,9 +168,9 @@ static attn_status read_header(npy_reader *r, size_t *length, attn_error *err)
 static attn_status wrong_length(const npy_reader *r, const char *what, uintmax_t found, attn_error *err)
 {
     char text[NPY_SHAPE_TEXT];
-    return attn_fail(err, ATTN_EINVAL, "%s: %s: %s needs %zu bytes after the header, there are %ju", r->path, what,
-                     npy_shape_text(&r->shape, text, sizeof text), r->shape.count * npy_type_bytes(r->shape.type),
-                     found);
+    return attn_fail(err, ATTN_EINVAL, "%s: %s: %s needs %zu bytes after the header, there are %ju", r->path,
+                     what, npy_shape_text(&r->shape, text, sizeof text),
+                     r->shape.count * npy_type_bytes(r->shape.type), found);
 }
 
 /* A pipe's end is only known by reading on. */
@@ -196,7 +198,8 @@ attn_status npy_open(npy_reader **out, const char *path, attn_error *err)
         int error = errno;
         free(r);
         bool machine = error == EIO || error == EMFILE || error == ENFILE || error == ENOMEM;
-        return attn_fail(err, machine ? ATTN_EIO : ATTN_EINVAL, "%s: cannot be opened: %s", path, strerror(error));
+        return attn_fail(err, machine ? ATTN_EIO : ATTN_EINVAL, "%s: cannot be opened: %s", path,
+                         strerror(error));
     }
     size_t header = 0;
     attn_status status = read_header(r, &header, err);
@@ -285,7 +288,8 @@ bool npy_write_header(FILE *stream, npy_type type, int rank, const size_t *size)
     unsigned char start[MAGIC + 4] = "\x93NUMPY\1";
     start[MAGIC + 2] = (unsigned char)(length & 255);
     start[MAGIC + 3] = (unsigned char)(length >> 8);
-    return fwrite(start, 1, sizeof start, stream) == sizeof start && fwrite(text, 1, length, stream) == length;
+    return fwrite(start, 1, sizeof start, stream) == sizeof start &&
+           fwrite(text, 1, length, stream) == length;
 }
 
 attn_status npy_save(const char *path, npy_type type, int rank, const size_t *size, const void *data,

@@ -5,8 +5,8 @@
  * elements. [numpy-format]
  *
  * Taken: little-endian C-ordered arrays of the types below. Refused with one line that names the file and the
- * remedy: big-endian, Fortran order (unless at most one dimension exceeds 1, where it means the same), object,
- * string, structured and other types, pickles and .npz archives, truncated files, trailing bytes. */
+ * remedy: big-endian, Fortran order (unless at most one dimension exceeds 1, where it means the same),
+ * object, string, structured and other types, pickles and .npz archives, truncated files, trailing bytes. */
 #ifndef BASE_NPY_H
 #define BASE_NPY_H
 

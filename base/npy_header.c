@@ -68,20 +68,24 @@ static attn_status parse_descr(text *t, npy_shape *out)
 {
     char descr[LONGEST_WORD];
     if (take(t, '['))
-        return attn_fail(t->err, ATTN_EINVAL, "%s: a structured type; save one field as a plain float32 array",
-                         t->path);
+        return attn_fail(t->err, ATTN_EINVAL,
+                         "%s: a structured type; save one field as a plain float32 array", t->path);
     if (!take_string(t, descr))
         return bad(t, "'descr' is not a string");
     if (npy_type_of_descr(descr, &out->type))
         return ATTN_OK;
     if (descr[0] == '>')
-        return attn_fail(t->err, ATTN_EINVAL, "%s: big-endian elements '%s'; save them little-endian: a.astype('<%s')",
-                         t->path, descr, descr + 1);
+        return attn_fail(t->err, ATTN_EINVAL,
+                         "%s: big-endian elements '%s'; save them little-endian: a.astype('<%s')", t->path,
+                         descr, descr + 1);
     if (strchr(descr, 'O'))
         return attn_fail(t->err, ATTN_EINVAL,
-                         "%s: Python objects (pickled elements); save a plain array: a.astype('float32')", t->path);
-    return attn_fail(t->err, ATTN_EINVAL, "%s: elements of type '%s'; float32, float64, float16, bool or integers "
-                     "are read: a.astype('float32')", t->path, descr);
+                         "%s: Python objects (pickled elements); save a plain array: a.astype('float32')",
+                         t->path);
+    return attn_fail(t->err, ATTN_EINVAL,
+                     "%s: elements of type '%s'; float32, float64, float16, bool or integers "
+                     "are read: a.astype('float32')",
+                     t->path, descr);
 }
 
 static attn_status parse_shape(text *t, npy_shape *out)
@@ -130,17 +134,18 @@ static attn_status count_elements(text *t, npy_shape *out, bool fortran)
     for (int k = 0; k < out->rank; k++) {
         wide += out->size[k] > 1;
         if (__builtin_mul_overflow(bytes, out->size[k] ? out->size[k] : 1, &bytes) || bytes > PTRDIFF_MAX)
-            return attn_fail(t->err, ATTN_EINVAL, "%s: the sizes in 'shape' multiply to more than can be addressed",
-                             t->path);
+            return attn_fail(t->err, ATTN_EINVAL,
+                             "%s: the sizes in 'shape' multiply to more than can be addressed", t->path);
         out->count *= out->size[k];
     }
     if (fortran && wide > 1 && out->count > 0)
-        return attn_fail(t->err, ATTN_EINVAL, "%s: Fortran order; save it in C order: numpy.ascontiguousarray(a)",
-                         t->path);
+        return attn_fail(t->err, ATTN_EINVAL,
+                         "%s: Fortran order; save it in C order: numpy.ascontiguousarray(a)", t->path);
     return ATTN_OK;
 }
 
-attn_status npy_header_parse(const char *header, size_t length, const char *path, npy_shape *out, attn_error *err)
+attn_status npy_header_parse(const char *header, size_t length, const char *path, npy_shape *out,
+                             attn_error *err)
 {
     enum { DESCR, ORDER, SHAPE, KEYS };
     static const char *const keys[KEYS] = {"descr", "fortran_order", "shape"};

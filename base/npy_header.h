@@ -5,9 +5,10 @@
 #include "base/npy.h"
 
 /* Parses `length` bytes at `text` (no terminator needed). `path` is for messages.
- * EINVAL: not such a dictionary, a type or order we do not take, or a shape whose bytes exceed PTRDIFF_MAX. */
-ATTN_MUST_CHECK attn_status npy_header_parse(const char *text, size_t length, const char *path, npy_shape *out,
-                                             attn_error *err);
+ * EINVAL: not such a dictionary, a type or order we do not take, or a shape whose bytes exceed
+ * PTRDIFF_MAX. */
+ATTN_MUST_CHECK attn_status npy_header_parse(const char *text, size_t length, const char *path,
+                                             npy_shape *out, attn_error *err);
 
 /* The type of a descr such as "<f4"; false when it is none of ours. */
 bool npy_type_of_descr(const char *descr, npy_type *out);

@@ -47,7 +47,8 @@ static attn_status cannot_create(const outfile *f, int error, attn_error *err)
     folder_of(f->path, folder, sizeof folder);
     struct stat s;
     if (error == ENOENT && stat(folder, &s) != 0)
-        return attn_fail(err, ATTN_EINVAL, "%s: the folder '%s' does not exist; create it first", f->path, folder);
+        return attn_fail(err, ATTN_EINVAL, "%s: the folder '%s' does not exist; create it first", f->path,
+                         folder);
     return attn_fail(err, blame(error), "%s: cannot be created: %s", f->path, strerror(error));
 }
 
@@ -72,7 +73,8 @@ attn_status outfile_open(outfile *f, const char *path, attn_error *err)
 {
     *f = (outfile){.path = path};
     if (!*path)
-        return attn_fail(err, ATTN_EINVAL, "the name of an output file is empty; give a path, or - for stdout");
+        return attn_fail(err, ATTN_EINVAL,
+                         "the name of an output file is empty; give a path, or - for stdout");
     if (strcmp(path, "-") == 0) {
         f->stream = stdout;
         return ATTN_OK;

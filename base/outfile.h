@@ -20,7 +20,8 @@ typedef struct outfile {
 ATTN_MUST_CHECK attn_status outfile_open(outfile *f, const char *path, attn_error *err);
 
 /* Writes what is buffered and closes the temporary file; the target is untouched still. EIO when any write
- * since opening failed (disk full, closed pipe). To commit several files together, finish all of them first. */
+ * since opening failed (disk full, closed pipe). To commit several files together, finish all of them
+ * first. */
 ATTN_MUST_CHECK attn_status outfile_finish(outfile *f, attn_error *err);
 
 /* Finishes, if that is still to be done, and puts the file in its place. After a failure the temporary file

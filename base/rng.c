@@ -71,8 +71,8 @@ uint64_t rng_below(rng *r, uint64_t bound)
     return x % bound;
 }
 
-/* ln u for u = (x + 1/2) 2^-32. u = 2^e m with m in [sqrt(1/2), sqrt(2)), ln m = 2 artanh(t), t = (m-1)/(m+1),
- * |t| <= 0.1716: the first omitted term, 2 t^9 / 9, is below 3e-8. */
+/* ln u for u = (x + 1/2) 2^-32. u = 2^e m with m in [sqrt(1/2), sqrt(2)), ln m = 2 artanh(t), t =
+ * (m-1)/(m+1), |t| <= 0.1716: the first omitted term, 2 t^9 / 9, is below 3e-8. */
 static inline float log_unit(uint32_t x)
 {
     float u = ((float)(int32_t)(x >> 8) + (float)(int32_t)(x & 255) * 0x1p-8f + 0x1p-9f) * 0x1p-24f;

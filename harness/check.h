@@ -57,8 +57,8 @@ typedef struct check_reference {
     double *o_limit, *lse_limit; /* [batch*heads*nq]: how far a right result may be from the oracle's */
 } check_reference;
 
-ATTN_MUST_CHECK attn_status check_reference_create(check_reference *out, const check_case *c, const attn_layout *layout,
-                                                   uint64_t seed, attn_error *err);
+ATTN_MUST_CHECK attn_status check_reference_create(check_reference *out, const check_case *c,
+                                                   const attn_layout *layout, uint64_t seed, attn_error *err);
 void check_reference_destroy(check_reference *r);
 
 typedef struct check_verdict {
@@ -100,8 +100,8 @@ typedef struct check_result {
     size_t wrong_patterns; /* whose callbacks disagree; kernels do not run on them */
 } check_result;
 
-/* Runs the job and reports each row as it is finished. Failures are told on stderr, one line each for the first
- * of a row. EINVAL: a spec of the user's is refused at a size asked for; ENOMEM. */
+/* Runs the job and reports each row as it is finished. Failures are told on stderr, one line each for the
+ * first of a row. EINVAL: a spec of the user's is refused at a size asked for; ENOMEM. */
 ATTN_MUST_CHECK attn_status check_run(const check_job *job, check_result *out, attn_error *err);
 
 #endif

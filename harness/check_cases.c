@@ -18,7 +18,12 @@ static const struct {
     {2, 6, 3, 31, 47, 13},   {1, 1, 1, 63, 63, 256}, {1, 2, 2, 50, 50, 1},   {1, 1, 1, 300, 300, 80},
     {1, 1, 1, 517, 517, 32}, {1, 2, 2, 17, 17, 255},
 };
-enum { SHAPES = sizeof shapes / sizeof *shapes, QUICK_SHAPES = 5, SPECIAL_SHAPES = 3, SPECIAL_SHAPES_QUICK = 1 };
+enum {
+    SHAPES = sizeof shapes / sizeof *shapes,
+    QUICK_SHAPES = 5,
+    SPECIAL_SHAPES = 3,
+    SPECIAL_SHAPES_QUICK = 1
+};
 
 static bool same_sizes(const check_case *a, const check_case *b)
 {
@@ -30,15 +35,20 @@ static bool same_sizes(const check_case *a, const check_case *b)
 static check_case *choose_sizes(const check_choice *choice, size_t *count)
 {
     size_t table = choice->quick ? QUICK_SHAPES : SHAPES, used = 0;
-    size_t n_count = choice->n_count ? choice->n_count : 1, dim_count = choice->dim_count ? choice->dim_count : 1;
+    size_t n_count = choice->n_count ? choice->n_count : 1,
+           dim_count = choice->dim_count ? choice->dim_count : 1;
     check_case *cases = malloc(table * n_count * dim_count * sizeof *cases);
     if (!cases)
         return NULL;
     for (size_t s = 0; s < table; s++)
         for (size_t n = 0; n < n_count; n++)
             for (size_t d = 0; d < dim_count; d++) {
-                check_case c = {.batch = shapes[s].batch, .heads = shapes[s].heads, .kv_heads = shapes[s].kv_heads,
-                                .nq = shapes[s].nq, .nk = shapes[s].nk, .dim = shapes[s].dim};
+                check_case c = {.batch = shapes[s].batch,
+                                .heads = shapes[s].heads,
+                                .kv_heads = shapes[s].kv_heads,
+                                .nq = shapes[s].nq,
+                                .nk = shapes[s].nk,
+                                .dim = shapes[s].dim};
                 if (choice->n_count)
                     c.nq = c.nk = choice->n[n];
                 if (choice->nq)
@@ -75,9 +85,10 @@ check_case *check_cases(const check_choice *choice, size_t *count)
             for (int dtype = ATTN_F32; dtype <= ATTN_F16; dtype++) {
                 bool plain = fill == FILL_NORMAL && dtype == ATTN_F32;
                 bool chosen = fill == choice->fill || dtype == choice->dtype;
-                bool both = fill != FILL_NORMAL && dtype != ATTN_F32; /* every pair of them once, but not for --quick */
-                if ((choice->fill >= 0 && fill != choice->fill) || (choice->dtype >= 0 && dtype != choice->dtype) ||
-                    (!plain && !chosen && s >= special) || (both && !chosen && (choice->quick || s > 0)))
+                bool both = fill != FILL_NORMAL && dtype != ATTN_F32; /* each pair once, not for --quick */
+                if ((choice->fill >= 0 && fill != choice->fill) ||
+                    (choice->dtype >= 0 && dtype != choice->dtype) || (!plain && !chosen && s >= special) ||
+                    (both && !chosen && (choice->quick || s > 0)))
                     continue;
                 cases[used] = base[s];
                 cases[used].fill = (check_fill)fill;

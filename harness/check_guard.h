@@ -1,5 +1,6 @@
-/* Buffers between pages that may not be touched. One step beyond the guarded end is a fault at once; what lies
- * between the buffer's other end and its guard page is filled with a known byte and checked afterwards. */
+/* Buffers between pages that may not be touched. One step beyond the guarded end is a fault at once; what
+ * lies between the buffer's other end and its guard page is filled with a known byte and checked
+ * afterwards. */
 #ifndef HARNESS_CHECK_GUARD_H
 #define HARNESS_CHECK_GUARD_H
 

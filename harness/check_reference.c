@@ -4,8 +4,8 @@
  * roundoff of fp32, for one row with m allowed keys:
  *
  *   scores    s_j = scale * sum_c q_c k_jc. Products and sums err by at most (d + 1) u scale sum_c |q_c k_jc|
- *             [higham2002, section 3.1], rounding and applying the scale, and converting to base 2, by four more
- *             u, subtracting the maximum by three: in all d + 8. With M = max_j scale sum_c |q_c k_jc|
+ *             [higham2002, section 3.1], rounding and applying the scale, and converting to base 2, by four
+ *             more u, subtracting the maximum by three: in all d + 8. With M = max_j scale sum_c |q_c k_jc|
  *                 D = (d + 8) u M
  *             bounds the error of a score, and 2 D that of a difference of scores
  *   weights   e^(2 D) - 1 from the scores, 8 u from the exponential and the rescaling of running sums
@@ -64,7 +64,8 @@ static void shape_values(const check_case *c, uint64_t seed, int stream, float *
             x[e] = x[e % d];
     if (c->fill != FILL_NAN && c->fill != FILL_INF)
         return;
-    /* In each head one row of q, and in k and v an element each of two rows, so that some rows see neither. */
+    /* In each head one row of q, and in k and v an element each of two rows, so that some rows see
+     * neither. */
     rng places = rng_make(seed, STREAM_PLACES * 16 + (uint64_t)stream);
     for (size_t head = 0; head < c->batch * heads; head++) {
         float *rows = x + head * n * d;
@@ -77,7 +78,8 @@ static void shape_values(const check_case *c, uint64_t seed, int stream, float *
 }
 
 /* Both copies of a tensor, sealed. */
-static bool make_tensor(const check_case *c, uint64_t seed, int stream, size_t heads, size_t n, guarded copies[2])
+static bool make_tensor(const check_case *c, uint64_t seed, int stream, size_t heads, size_t n,
+                        guarded copies[2])
 {
     size_t count = c->batch * heads * n * c->dim;
     float *values = malloc(count * sizeof *values);
@@ -150,9 +152,10 @@ static bool ask_oracle(check_reference *r, const wide_operands *x)
             if (failed)
                 continue;
             size_t head = row / c->nq;
-            const double *q = x->q + row * d, *k = x->k + head / group * c->nk * d, *v = x->v + head / group * c->nk * d;
-            attn_oracle_row(r->layout, head % c->heads, row % c->nq, d, scale, q, k, v, scores, r->o + row * d,
-                            &r->lse[row]);
+            const double *q = x->q + row * d, *k = x->k + head / group * c->nk * d,
+                         *v = x->v + head / group * c->nk * d;
+            attn_oracle_row(r->layout, head % c->heads, row % c->nq, d, scale, q, k, v, scores,
+                            r->o + row * d, &r->lse[row]);
             set_limits(r, row, q, k, v, scores, scale);
         }
         free(scores);
@@ -160,8 +163,8 @@ static bool ask_oracle(check_reference *r, const wide_operands *x)
     return !failed;
 }
 
-attn_status check_reference_create(check_reference *out, const check_case *c, const attn_layout *layout, uint64_t seed,
-                                   attn_error *err)
+attn_status check_reference_create(check_reference *out, const check_case *c, const attn_layout *layout,
+                                   uint64_t seed, attn_error *err)
 {
     check_reference r = {.c = *c, .layout = layout};
     size_t rows = c->batch * c->heads * c->nq;
@@ -169,7 +172,8 @@ attn_status check_reference_create(check_reference *out, const check_case *c, co
     r.lse = malloc(rows * sizeof *r.lse);
     r.o_limit = malloc(rows * sizeof *r.o_limit);
     r.lse_limit = malloc(rows * sizeof *r.lse_limit);
-    bool fine = r.o && r.lse && r.o_limit && r.lse_limit && make_tensor(c, seed, STREAM_Q, c->heads, c->nq, r.q) &&
+    bool fine = r.o && r.lse && r.o_limit && r.lse_limit &&
+                make_tensor(c, seed, STREAM_Q, c->heads, c->nq, r.q) &&
                 make_tensor(c, seed, STREAM_K, c->kv_heads, c->nk, r.k) &&
                 make_tensor(c, seed, STREAM_V, c->kv_heads, c->nk, r.v);
     wide_operands x = {0};
@@ -228,15 +232,18 @@ void check_compare(const check_reference *r, const void *o, const float *lse, ch
         for (size_t t = 0; t < c->dim; t++) {
             size_t e = row * c->dim + t;
             double is = (double)element(o, c->dtype, e), right = r->o[e];
-            if (!compare(is, right, r->o_limit[row], &verdict->worst_abs, &verdict->worst_ratio) && !*verdict->fault)
+            if (!compare(is, right, r->o_limit[row], &verdict->worst_abs, &verdict->worst_ratio) &&
+                !*verdict->fault)
                 snprintf(verdict->fault, sizeof verdict->fault,
-                         "batch %zu head %zu row %zu element %zu is %.9g, not %.9g (within %.2g)", entry, head, at, t, is,
-                         right, r->o_limit[row]);
+                         "batch %zu head %zu row %zu element %zu is %.9g, not %.9g (within %.2g)", entry,
+                         head, at, t, is, right, r->o_limit[row]);
         }
         /* An empty row: exactly -inf. */
         double unused = 0, limit = r->lse[row] == -(double)INFINITY ? 0 : r->lse_limit[row];
-        if (!compare((double)lse[row], r->lse[row], limit, &unused, &verdict->worst_ratio) && !*verdict->fault)
-            snprintf(verdict->fault, sizeof verdict->fault, "batch %zu head %zu row %zu: lse is %.9g, not %.9g (within %.2g)",
-                     entry, head, at, (double)lse[row], r->lse[row], limit);
+        if (!compare((double)lse[row], r->lse[row], limit, &unused, &verdict->worst_ratio) &&
+            !*verdict->fault)
+            snprintf(verdict->fault, sizeof verdict->fault,
+                     "batch %zu head %zu row %zu: lse is %.9g, not %.9g (within %.2g)", entry, head, at,
+                     (double)lse[row], r->lse[row], limit);
     }
 }

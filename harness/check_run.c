@@ -26,15 +26,18 @@ enum { MOST_KERNELS = 32, TEXT = 1024 };
 /* ---- replaying ---- */
 
 /* The command line that runs one case alone. */
-static void write_replay(char *out, size_t size, const check_job *job, const char *kernel, const attn_pattern *pattern,
-                         const char *spec, const check_case *c)
+static void write_replay(char *out, size_t size, const check_job *job, const char *kernel,
+                         const attn_pattern *pattern, const char *spec, const check_case *c)
 {
     const char *origin = attn_pattern_origin(pattern);
     bool plugin = strcmp(origin, "built-in") != 0;
-    snprintf(out, size, "attnlab check%s%s --level %s --kernel %s -p '%s' -n %zu --nq %zu -d %zu --heads %zu --kv-heads %zu "
-             "--batch %zu --fill %s --dtype %s --seed %llu", plugin ? " --plugin " : "", plugin ? origin : "", job->level,
-             kernel, spec, c->nk, c->nq, c->dim, c->heads, c->kv_heads, c->batch, check_fill_names[c->fill],
-             attn_dtype_name(c->dtype), (unsigned long long)job->seed);
+    snprintf(
+        out, size,
+        "attnlab check%s%s --level %s --kernel %s -p '%s' -n %zu --nq %zu -d %zu --heads %zu --kv-heads %zu "
+        "--batch %zu --fill %s --dtype %s --seed %llu",
+        plugin ? " --plugin " : "", plugin ? origin : "", job->level, kernel, spec, c->nk, c->nq, c->dim,
+        c->heads, c->kv_heads, c->batch, check_fill_names[c->fill], attn_dtype_name(c->dtype),
+        (unsigned long long)job->seed);
 }
 
 /* What the signal handler says. */
@@ -81,8 +84,8 @@ typedef struct output {
 } output;
 
 /* Plans, runs, and looks at what no reference is needed for. */
-static attn_status run_once(const check_reference *r, const char *kernel, int copy, output *out, check_verdict *verdict,
-                            attn_error *err)
+static attn_status run_once(const check_reference *r, const char *kernel, int copy, output *out,
+                            check_verdict *verdict, attn_error *err)
 {
     const check_case *c = &r->c;
     size_t rows = c->batch * c->heads * c->nq;
@@ -103,7 +106,8 @@ static attn_status run_once(const check_reference *r, const char *kernel, int co
         complain(verdict, fault);
         return ATTN_OK;
     }
-    attn_plan_run(plan, r->q[copy].at, r->k[copy].at, r->v[copy].at, out->o.at, copy == 0 ? out->lse.at : NULL);
+    attn_plan_run(plan, r->q[copy].at, r->k[copy].at, r->v[copy].at, out->o.at,
+                  copy == 0 ? out->lse.at : NULL);
     attn_plan_destroy(plan);
     complain(verdict, environment_fault());
     if (!guard_intact(&out->o) || !guard_intact(&out->lse))
@@ -111,7 +115,8 @@ static attn_status run_once(const check_reference *r, const char *kernel, int co
     return ATTN_OK;
 }
 
-static attn_status run_case(const check_reference *r, const char *kernel, check_verdict *verdict, attn_error *err)
+static attn_status run_case(const check_reference *r, const char *kernel, check_verdict *verdict,
+                            attn_error *err)
 {
     output first = {.o = {0}, .lse = {0}}, second = first;
     attn_status status = run_once(r, kernel, 0, &first, verdict, err);
@@ -141,8 +146,8 @@ typedef struct state {
     check_result result;
 } state;
 
-static attn_status run_kernels(state *s, const check_reference *r, const attn_pattern *pattern, const char *spec,
-                               attn_error *err)
+static attn_status run_kernels(state *s, const check_reference *r, const attn_pattern *pattern,
+                               const char *spec, attn_error *err)
 {
     for (size_t k = 0; k < s->kernel_count; k++) {
         check_row *row = &s->rows[k];
@@ -165,7 +170,8 @@ static attn_status run_kernels(state *s, const check_reference *r, const attn_pa
         if (row->failures++ == 0) {
             memcpy(s->replays[k], replay, sizeof replay);
             row->replay = s->replays[k];
-            cli_complain(EXIT_WRONG, "WRONG: %s on %s: %s; replay: %s", row->kernel, spec, verdict.fault, replay);
+            cli_complain(EXIT_WRONG, "WRONG: %s on %s: %s; replay: %s", row->kernel, spec, verdict.fault,
+                         replay);
         }
         s->result.wrong_cases++;
     }
@@ -208,8 +214,8 @@ static attn_status run_conformance(state *s, const attn_pattern *pattern, bool *
     bool plugin = strcmp(origin, "built-in") != 0;
     snprintf(replay, sizeof replay, "attnlab check%s%s -p %s --seed %llu", plugin ? " --plugin " : "",
              plugin ? origin : "", pattern->name, (unsigned long long)s->job->seed);
-    snprintf(crash_text, sizeof crash_text, "attnlab: crashed while comparing the callbacks of %s; replay: %s\n",
-             pattern->name, replay);
+    snprintf(crash_text, sizeof crash_text,
+             "attnlab: crashed while comparing the callbacks of %s; replay: %s\n", pattern->name, replay);
     attn_error why;
     attn_status status = pattern_conform(pattern, s->job->seed, &row.cases, &why);
     if (status != ATTN_OK && status != ATTN_EINVAL)
@@ -219,7 +225,8 @@ static attn_status run_conformance(state *s, const attn_pattern *pattern, bool *
         row.failures = 1;
         row.replay = replay;
         s->result.wrong_patterns++;
-        cli_complain(EXIT_WRONG, "WRONG: the callbacks of %s disagree: %s; replay: %s", pattern->name, why.message, replay);
+        cli_complain(EXIT_WRONG, "WRONG: the callbacks of %s disagree: %s; replay: %s", pattern->name,
+                     why.message, replay);
     }
     s->job->report(s->job->context, &row);
     return ATTN_OK;

@@ -21,10 +21,12 @@
 #include "harness/emit.h"
 
 #define CHILD_VARIABLE "ATTNLAB_CHECK_ROWS"          /* the descriptor a child writes its rows to */
-#define CALLBACKS_VARIABLE "ATTNLAB_CHECK_CALLBACKS" /* set: this child also compares the patterns' callbacks */
+#define CALLBACKS_VARIABLE                                                                                   \
+    "ATTNLAB_CHECK_CALLBACKS" /* set: this child also compares the patterns' callbacks */
 
 static const option options[] = {
-    {"p", OPTION_TEXT, "SPEC", "only this pattern; repeatable (default: variants of all)", NULL, 0, 0, NULL, true},
+    {"p", OPTION_TEXT, "SPEC", "only this pattern; repeatable (default: variants of all)", NULL, 0, 0, NULL,
+     true},
     {"kernel", OPTION_TEXT, "NAME", "only this kernel", NULL, 0, 0, NULL, false},
     {"level", OPTION_CHOICE, "LEVEL", "CPU features: all levels this machine has, or one", "all", 0, 0,
      "all|portable|avx2|avx512|amx", false},
@@ -42,7 +44,20 @@ static const option options[] = {
     {0},
 };
 
-enum { LEVEL, KERNEL, ISA, PATTERN, CASES, FAILURES, WORST_ABS, WORST_RATIO, STATUS, REASON, REPLAY, COLUMNS };
+enum {
+    LEVEL,
+    KERNEL,
+    ISA,
+    PATTERN,
+    CASES,
+    FAILURES,
+    WORST_ABS,
+    WORST_RATIO,
+    STATUS,
+    REASON,
+    REPLAY,
+    COLUMNS
+};
 static const emit_column columns[COLUMNS] = {
     [LEVEL] = {"level", "level", EMIT_PLAIN},
     [KERNEL] = {"kernel", "kernel", EMIT_PLAIN},
@@ -62,8 +77,10 @@ static const struct {
     const char *name;
     uint32_t needs;
     const char *disable;
-} ladder[] = {
-    {"portable", 0, "avx2"}, {"avx2", CPU_AVX2, "avx512"}, {"avx512", CPU_AVX512, "amx"}, {"amx", CPU_AMX, NULL}};
+} ladder[] = {{"portable", 0, "avx2"},
+              {"avx2", CPU_AVX2, "avx512"},
+              {"avx512", CPU_AVX512, "amx"},
+              {"amx", CPU_AMX, NULL}};
 enum { LEVELS = sizeof ladder / sizeof *ladder };
 
 /* ---- rows, in this process or from a child ---- */
@@ -84,8 +101,8 @@ static void put_row(void *context, const check_row *r)
 {
     sink *to = context;
     if (!to->table) {
-        fprintf(to->pipe, "%s\t%s\t%s\t%zu\t%zu\t%a\t%a\t%s\t%s\n", r->kernel, r->isa, r->pattern, r->cases, r->failures,
-                r->worst_abs, r->worst_ratio, or_dash(r->skipped), or_dash(r->replay));
+        fprintf(to->pipe, "%s\t%s\t%s\t%zu\t%zu\t%a\t%a\t%s\t%s\n", r->kernel, r->isa, r->pattern, r->cases,
+                r->failures, r->worst_abs, r->worst_ratio, or_dash(r->skipped), or_dash(r->replay));
         return;
     }
     bool callbacks = strcmp(r->kernel, "-") == 0;
@@ -167,7 +184,8 @@ static pid_t start_child(const char *path, char *const *argv, const char *disabl
     _exit(EXIT_MACHINE);
 }
 
-/* Runs the program with features switched off (NULL: as it is); its rows go to the sink. Returns its exit code. */
+/* Runs the program with features switched off (NULL: as it is); its rows go to the sink. Returns its exit
+ * code. */
 static int run_child(const char *disable, bool callbacks, sink *to)
 {
     char path[PATH_MAX], *buffer = NULL;
@@ -186,7 +204,8 @@ static int run_child(const char *disable, bool callbacks, sink *to)
     free(argv);
     free(buffer);
     if (child < 0)
-        return cli_complain(EXIT_MACHINE, "cannot run this program again for level %s: %s", to->level, strerror(errno));
+        return cli_complain(EXIT_MACHINE, "cannot run this program again for level %s: %s", to->level,
+                            strerror(errno));
     FILE *rows = fdopen(ends[0], "r");
     char *line = NULL;
     size_t size = 0;
@@ -200,8 +219,9 @@ static int run_child(const char *disable, bool callbacks, sink *to)
     int status;
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         ;
-    return WIFEXITED(status) ? WEXITSTATUS(status)
-                             : cli_complain(EXIT_WRONG, "level %s was ended by signal %d", to->level, WTERMSIG(status));
+    return WIFEXITED(status)
+               ? WEXITSTATUS(status)
+               : cli_complain(EXIT_WRONG, "level %s was ended by signal %d", to->level, WTERMSIG(status));
 }
 
 /* ---- the command ---- */
@@ -212,8 +232,9 @@ static attn_status check_kernel(const char *name, attn_error *err)
     for (size_t k = 0; k < attn_kernel_count(); k++) {
         attn_kernel_info info = attn_kernel_at(k);
         if (strcmp(info.name, name) == 0)
-            return info.unavailable ? attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s cannot run: %s", name, info.unavailable)
-                                    : ATTN_OK;
+            return info.unavailable
+                       ? attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s cannot run: %s", name, info.unavailable)
+                       : ATTN_OK;
         suggest_offer(&near, info.name);
     }
     return attn_fail(err, ATTN_EINVAL, "--kernel %s: not known%s%s; 'attnlab list' shows them", name,
@@ -238,8 +259,13 @@ static bool kernel_at_level(const char *name, const char *disable)
 
 static check_choice choice_of(const args *a)
 {
-    check_choice c = {.nq = cli_size(a, "nq"), .heads = cli_size(a, "heads"), .kv_heads = cli_size(a, "kv-heads"),
-                      .batch = cli_size(a, "batch"), .quick = cli_flag(a, "quick"), .fill = -1, .dtype = -1};
+    check_choice c = {.nq = cli_size(a, "nq"),
+                      .heads = cli_size(a, "heads"),
+                      .kv_heads = cli_size(a, "kv-heads"),
+                      .batch = cli_size(a, "batch"),
+                      .quick = cli_flag(a, "quick"),
+                      .fill = -1,
+                      .dtype = -1};
     c.n_count = cli_axis(a, "n", &c.n);
     c.dim_count = cli_axis(a, "d", &c.dims);
     if (cli_given(a, "fill"))
@@ -277,9 +303,14 @@ static int run_as_child(const args *a, const char *level)
     if (!to.pipe)
         return cli_complain(EXIT_INTERNAL, CHILD_VARIABLE " is not a descriptor");
     setvbuf(to.pipe, NULL, _IOLBF, 0);
-    check_job job = {.kernel = cli_text(a, "kernel"), .choice = choice_of(a), .seed = cli_seed(a, "seed"),
-                     .level = level, .conformance = getenv(CALLBACKS_VARIABLE), .plugins_only = cli_given(a, "plugin"),
-                     .report = put_row, .context = &to};
+    check_job job = {.kernel = cli_text(a, "kernel"),
+                     .choice = choice_of(a),
+                     .seed = cli_seed(a, "seed"),
+                     .level = level,
+                     .conformance = getenv(CALLBACKS_VARIABLE),
+                     .plugins_only = cli_given(a, "plugin"),
+                     .report = put_row,
+                     .context = &to};
     job.spec_count = cli_texts(a, "p", &job.specs);
     check_result result = {0};
     attn_error err;
@@ -335,8 +366,8 @@ static int run(const args *a)
     if (getenv(CHILD_VARIABLE))
         return run_as_child(a, ladder[top].name);
     if (only && only - 1 > top)
-        return cli_complain(EXIT_INPUT, "--level %s: this machine has %s and what is below it%s", ladder[only - 1].name,
-                            ladder[top].name, off ? " (ATTN_DISABLE_CPU is set)" : "");
+        return cli_complain(EXIT_INPUT, "--level %s: this machine has %s and what is below it%s",
+                            ladder[only - 1].name, ladder[top].name, off ? " (ATTN_DISABLE_CPU is set)" : "");
 
     emitter *table = emit_open(stdout, (emit_format)cli_choice(a, "o"), columns, COLUMNS);
     if (!table)
@@ -351,11 +382,12 @@ const command cmd_check = {
     .name = "check",
     .operands = "",
     .summary = "kernels and patterns against the oracle, on every level of CPU features",
-    .details = "Every kernel that can run here computes every pattern at many shapes and contents, between guard "
-               "pages, with one thread and with three; the oracle computes the same in fp64 from the pattern's "
-               "definition. The limit of an error is derived from fp32 rounding. Rows, pair counts and causality "
-               "of patterns are compared with their definition first (not with --kernel); with --plugin only the "
-               "plugins' patterns are checked. Wrong numbers give exit code 14, and a line that replays the case.",
+    .details =
+        "Every kernel that can run here computes every pattern at many shapes and contents, between guard "
+        "pages, with one thread and with three; the oracle computes the same in fp64 from the pattern's "
+        "definition. The limit of an error is derived from fp32 rounding. Rows, pair counts and causality "
+        "of patterns are compared with their definition first (not with --kernel); with --plugin only the "
+        "plugins' patterns are checked. Wrong numbers give exit code 14, and a line that replays the case.",
     .options = options,
     .run = run,
 };

@@ -1,9 +1,9 @@
 /* eval: attention over the user's own arrays.
  *
  * Elements are computed in their own type where the kernel takes it; float64 is rounded to fp32 on the way in
- * (but not by the oracle), and halves that a kernel does not take are widened, which loses nothing. The output
- * has the type of q. Everything that can be refused is refused before anything is computed, and the output
- * files appear together, complete, or not at all. */
+ * (but not by the oracle), and halves that a kernel does not take are widened, which loses nothing. The
+ * output has the type of q. Everything that can be refused is refused before anything is computed, and the
+ * output files appear together, complete, or not at all. */
 #include <errno.h>
 #include <math.h>
 #include <omp.h>
@@ -26,9 +26,10 @@ static const option options[] = {
     {"k", OPTION_TEXT, "FILE", "keys, [hkv,nk,d] or [b,hkv,nk,d]; hkv divides h", NULL, 0, 0, NULL, false},
     {"v", OPTION_TEXT, "FILE", "values, of the shape of the keys", NULL, 0, 0, NULL, false},
     {"out", OPTION_TEXT, "FILE", "write the result: shape and type of q", NULL, 0, 0, NULL, false},
-    {"lse", OPTION_TEXT, "FILE", "write ln sum exp of the scaled scores: float32 [h,nq] or [b,h,nq]", NULL, 0, 0, NULL,
+    {"lse", OPTION_TEXT, "FILE", "write ln sum exp of the scaled scores: float32 [h,nq] or [b,h,nq]", NULL, 0,
+     0, NULL, false},
+    {"kernel", OPTION_TEXT, "NAME", "a kernel by name (see 'attnlab list'), or auto", "auto", 0, 0, NULL,
      false},
-    {"kernel", OPTION_TEXT, "NAME", "a kernel by name (see 'attnlab list'), or auto", "auto", 0, 0, NULL, false},
     {"scale", OPTION_TEXT, "S", "factor of the scores (default: 1/sqrt(d))", NULL, 0, 0, NULL, false},
     {"threads", OPTION_SIZE, "T", "threads (default: all)", NULL, 1, 1024, NULL, false},
     {0},
@@ -55,7 +56,8 @@ static attn_status parse_scale(const char *text, double *out, attn_error *err)
     *out = strtod(text, &end);
     float narrow = (float)*out;
     if (end == text || *end || !isfinite(narrow) || narrow == 0)
-        return attn_fail(err, ATTN_EINVAL, "--scale %s: not a finite number other than 0; write one such as 0.125", text);
+        return attn_fail(err, ATTN_EINVAL,
+                         "--scale %s: not a finite number other than 0; write one such as 0.125", text);
     return ATTN_OK;
 }
 
@@ -76,16 +78,16 @@ static attn_status mismatch(const evaluation *e, int which, const char *expected
     int reference = which == V ? K : Q;
     npy_shape_text(e->t[which].shape, mine, sizeof mine);
     npy_shape_text(e->t[reference].shape, its, sizeof its);
-    return attn_fail(err, ATTN_EINVAL, "%s: has shape %s; %s is expected, as %s has %s", e->paths[which], mine, expected,
-                     e->paths[reference], its);
+    return attn_fail(err, ATTN_EINVAL, "%s: has shape %s; %s is expected, as %s has %s", e->paths[which],
+                     mine, expected, e->paths[reference], its);
 }
 
 static attn_status check_shapes(const evaluation *e, attn_error *err)
 {
     const input_tensor *q = &e->t[Q], *k = &e->t[K], *v = &e->t[V];
     if (q->dim > ATTN_MAX_DIM)
-        return attn_fail(err, ATTN_EINVAL, "%s: head dimension d=%zu; at most %d is supported", e->paths[Q], q->dim,
-                         ATTN_MAX_DIM);
+        return attn_fail(err, ATTN_EINVAL, "%s: head dimension d=%zu; at most %d is supported", e->paths[Q],
+                         q->dim, ATTN_MAX_DIM);
     for (int which = K; which <= V; which++) {
         const input_tensor *t = &e->t[which];
         char expected[96];
@@ -98,7 +100,8 @@ static attn_status check_shapes(const evaluation *e, attn_error *err)
             return mismatch(e, which, expected, err);
         }
         if (t->dim != q->dim || t->batch != q->batch) {
-            int used = q->shape->rank == 4 ? snprintf(expected, sizeof expected, "batch %zu and ", q->batch) : 0;
+            int used =
+                q->shape->rank == 4 ? snprintf(expected, sizeof expected, "batch %zu and ", q->batch) : 0;
             snprintf(expected + used, sizeof expected - (size_t)used, "d %zu", q->dim);
             return mismatch(e, which, expected, err);
         }
@@ -131,8 +134,14 @@ static attn_status make_plan(evaluation *e, const char *kernel, int threads, att
         return ATTN_OK;
     attn_dtype own = type == NPY_U2 ? ATTN_BF16 : type == NPY_F2 ? ATTN_F16 : ATTN_F32;
     e->dtype = kernel_takes(kernel, own) ? own : ATTN_F32;
-    attn_problem problem = {.layout = e->layout, .batch = e->t[Q].batch, .kv_heads = e->t[K].heads, .dim = e->t[Q].dim,
-                            .dtype = e->dtype, .scale = (float)e->scale, .threads = threads, .kernel = kernel};
+    attn_problem problem = {.layout = e->layout,
+                            .batch = e->t[Q].batch,
+                            .kv_heads = e->t[K].heads,
+                            .dim = e->t[Q].dim,
+                            .dtype = e->dtype,
+                            .scale = (float)e->scale,
+                            .threads = threads,
+                            .kernel = kernel};
     return attn_plan_create(&e->plan, &problem, err);
 }
 
@@ -189,10 +198,12 @@ static attn_status read_operands(evaluation *e, attn_error *err)
         size_t count = e->t[which].shape->count;
         e->data[which] = malloc(count * element_bytes(e));
         if (!e->data[which] || !e->o || !e->lse)
-            return attn_fail(err, ATTN_ENOMEM, "out of memory for the %zu elements of %s", count, e->paths[which]);
-        attn_status status = !e->plan               ? input_tensor_doubles(&e->t[which], e->data[which], count, err)
-                             : e->dtype == ATTN_F32 ? input_tensor_floats(&e->t[which], e->data[which], count, err)
-                                                    : npy_read(e->t[which].reader, e->data[which], count, err);
+            return attn_fail(err, ATTN_ENOMEM, "out of memory for the %zu elements of %s", count,
+                             e->paths[which]);
+        attn_status status = !e->plan ? input_tensor_doubles(&e->t[which], e->data[which], count, err)
+                             : e->dtype == ATTN_F32
+                                 ? input_tensor_floats(&e->t[which], e->data[which], count, err)
+                                 : npy_read(e->t[which].reader, e->data[which], count, err);
         if (status != ATTN_OK)
             return status;
     }
@@ -202,7 +213,8 @@ static attn_status read_operands(evaluation *e, attn_error *err)
 /* Every row by the oracle, without rounding in between. */
 static attn_status run_oracle(evaluation *e, int threads, attn_error *err)
 {
-    size_t heads = e->t[Q].heads, group = heads / e->t[K].heads, nq = e->t[Q].n, nk = e->t[K].n, dim = e->t[Q].dim;
+    size_t heads = e->t[Q].heads, group = heads / e->t[K].heads, nq = e->t[Q].n, nk = e->t[K].n,
+           dim = e->t[Q].dim;
     size_t rows = e->t[Q].batch * heads * nq;
     double scale = e->scale != 0 ? e->scale : 1 / sqrt((double)dim);
     const double *q = e->data[Q], *k = e->data[K], *v = e->data[V];
@@ -215,12 +227,13 @@ static attn_status run_oracle(evaluation *e, int threads, attn_error *err)
         failed = !scores;
 #pragma omp for schedule(dynamic)
         for (size_t row = 0; row < rows; row++) {
-            size_t head = row / nq, kv = head / group * nk * dim; /* over the batch too: group divides heads */
+            size_t head = row / nq,
+                   kv = head / group * nk * dim; /* over the batch too: group divides heads */
             double lse;
             if (failed)
                 continue;
-            attn_oracle_row(e->layout, head % heads, row % nq, dim, scale, q + row * dim, k + kv, v + kv, scores,
-                            o + row * dim, &lse);
+            attn_oracle_row(e->layout, head % heads, row % nq, dim, scale, q + row * dim, k + kv, v + kv,
+                            scores, o + row * dim, &lse);
             e->lse[row] = (float)lse;
         }
         free(scores);
@@ -305,9 +318,9 @@ const command cmd_eval = {
     .min_operands = 1,
     .max_operands = 1,
     .summary = "attention over your own arrays, NumPy files in and out",
-    .details = "Arrays are float32, float64 (computed in fp32, by --kernel oracle in fp64), float16, or uint16 holding "
-               "bf16. Where nq and nk differ the last query sees the last key. A row with no allowed key gives zeros, "
-               "and -inf in lse.",
+    .details = "Arrays are float32, float64 (computed in fp32, by --kernel oracle in fp64), float16, or uint16 "
+               "holding bf16. Where nq and nk differ the last query sees the last key. A row with no allowed "
+               "key gives zeros, and -inf in lse.",
     .options = options,
     .run = run,
 };

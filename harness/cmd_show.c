@@ -20,10 +20,13 @@ static const uint64_t MOST_BYTES = UINT64_C(1) << 30; /* of a file that holds ev
 
 static const option options[] = {
     {"n", OPTION_SIZE, "N", "sequence length", "64", 1, ATTN_MAX_N, NULL, false},
-    {"nq", OPTION_SIZE, "NQ", "query rows, the last of the sequence (default: N)", NULL, 1, ATTN_MAX_N, NULL, false},
+    {"nq", OPTION_SIZE, "NQ", "query rows, the last of the sequence (default: N)", NULL, 1, ATTN_MAX_N, NULL,
+     false},
     {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
-    {"head", OPTION_SIZE, "G", "the head shown, from 0; for patterns whose heads differ", "0", 0, 65535, NULL, false},
-    {"width", OPTION_SIZE, "CELLS", "widest picture in the terminal (default: what fits)", NULL, 1, 1024, NULL, false},
+    {"head", OPTION_SIZE, "G", "the head shown, from 0; for patterns whose heads differ", "0", 0, 65535, NULL,
+     false},
+    {"width", OPTION_SIZE, "CELLS", "widest picture in the terminal (default: what fits)", NULL, 1, 1024,
+     NULL, false},
     {"png", OPTION_TEXT, "FILE", "write a PNG", NULL, 0, 0, NULL, false},
     {"pixels", OPTION_SIZE, "P", "longest side of the PNG", "1024", 1, 16384, NULL, false},
     {"svg", OPTION_TEXT, "FILE", "write an SVG", NULL, 0, 0, NULL, false},
@@ -92,15 +95,19 @@ static attn_status check_files(const args *a, const subject *s, size_t *count, a
         if (!path)
             continue;
         ++*count;
-        uint64_t nq = attn_layout_nq(s->layout), nk = attn_layout_nk(s->layout), per_byte = formats[f].pairs_per_byte;
+        uint64_t nq = attn_layout_nq(s->layout), nk = attn_layout_nk(s->layout),
+                 per_byte = formats[f].pairs_per_byte;
         if (per_byte && nq * ((nk + per_byte - 1) / per_byte) > MOST_BYTES)
-            return attn_fail(err, ATTN_EINVAL, "--%s: all %llu x %llu pairs make more than %llu MiB; use a smaller -n, "
-                             "or --png, which takes any", formats[f].option, (unsigned long long)nq,
-                             (unsigned long long)nk, (unsigned long long)(MOST_BYTES >> 20));
+            return attn_fail(err, ATTN_EINVAL,
+                             "--%s: all %llu x %llu pairs make more than %llu MiB; use a smaller -n, "
+                             "or --png, which takes any",
+                             formats[f].option, (unsigned long long)nq, (unsigned long long)nk,
+                             (unsigned long long)(MOST_BYTES >> 20));
         if (strcmp(path, "-") != 0)
             continue;
         if (++to_stdout > 1)
-            return attn_fail(err, ATTN_EINVAL, "--%s -: only one file can go to standard output", formats[f].option);
+            return attn_fail(err, ATTN_EINVAL, "--%s -: only one file can go to standard output",
+                             formats[f].option);
         if (formats[f].binary && isatty(STDOUT_FILENO))
             return attn_fail(err, ATTN_EINVAL, "--%s -: standard output is a terminal; redirect it to a file",
                              formats[f].option);
@@ -162,7 +169,10 @@ static attn_status print_picture(const args *a, const subject *s, attn_error *er
     attn_status status = mask_grid_create(&grid, s->layout, s->head, most, err);
     if (status != ATTN_OK)
         return status;
-    mask_print(stdout, &grid, !locale_is_utf8() ? MASK_ASCII : cli_colour(stdout) ? MASK_COLOUR : MASK_BLOCKS);
+    mask_print(stdout, &grid,
+               !locale_is_utf8()    ? MASK_ASCII
+               : cli_colour(stdout) ? MASK_COLOUR
+                                    : MASK_BLOCKS);
     printf("%s: %s", s->title, s->caption);
     if (grid.cell > 1)
         printf("; a cell is %zu x %zu pairs", grid.cell, grid.cell);
@@ -180,19 +190,22 @@ static void describe(subject *s)
     uint64_t pairs = attn_layout_pairs(s->layout, s->head);
     /* Row r sees at most r + nk - nq + 1 keys. */
     uint64_t rows = nq < nk ? nq : nk, causal = rows * nk - rows * (rows - 1) / 2;
-    int used = snprintf(s->title, sizeof s->title, "%s, n=%llu", attn_layout_text(s->layout), (unsigned long long)nk);
+    int used = snprintf(s->title, sizeof s->title, "%s, n=%llu", attn_layout_text(s->layout),
+                        (unsigned long long)nk);
     if (nq != nk && used > 0 && (size_t)used < sizeof s->title)
-        used += snprintf(s->title + used, sizeof s->title - (size_t)used, ", nq=%llu", (unsigned long long)nq);
+        used +=
+            snprintf(s->title + used, sizeof s->title - (size_t)used, ", nq=%llu", (unsigned long long)nq);
     if (attn_layout_distinct_heads(s->layout) > 1 && used > 0 && (size_t)used < sizeof s->title)
         snprintf(s->title + used, sizeof s->title - (size_t)used, ", head %zu", s->head);
     double all = (double)nq * (double)nk;
     used = snprintf(s->caption, sizeof s->caption, "%llu pairs, ", (unsigned long long)pairs);
     if (attn_layout_causal(s->layout))
-        snprintf(s->caption + used, sizeof s->caption - (size_t)used, "%.3g%% of the causal %llu (%.3g%% of all %.0f)",
-                 100 * (double)pairs / (double)causal, (unsigned long long)causal, 100 * (double)pairs / all, all);
+        snprintf(s->caption + used, sizeof s->caption - (size_t)used,
+                 "%.3g%% of the causal %llu (%.3g%% of all %.0f)", 100 * (double)pairs / (double)causal,
+                 (unsigned long long)causal, 100 * (double)pairs / all, all);
     else
-        snprintf(s->caption + used, sizeof s->caption - (size_t)used, "%.3g%% of all %.0f", 100 * (double)pairs / all,
-                 all);
+        snprintf(s->caption + used, sizeof s->caption - (size_t)used, "%.3g%% of all %.0f",
+                 100 * (double)pairs / all, all);
 }
 
 static int run(const args *a)
@@ -203,8 +216,8 @@ static int run(const args *a)
     size_t heads = cli_size(a, "heads");
     subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels")};
     if (s.head >= heads)
-        return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads, 0 to %zu; --heads sets how many", s.head, heads,
-                            heads - 1);
+        return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads, 0 to %zu; --heads sets how many",
+                            s.head, heads, heads - 1);
     attn_error err;
     attn_spec *spec = NULL;
     attn_status status = attn_spec_parse(&spec, operands[0], &err);
@@ -228,9 +241,10 @@ const command cmd_show = {
     .min_operands = 1,
     .max_operands = 1,
     .summary = "the mask of a pattern: in the terminal, or as PNG, SVG, PBM or NPY",
-    .details = "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
-               "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
-               "'#' is allowed and '.' is not. A FILE of - is standard output.",
+    .details =
+        "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
+        "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
+        "'#' is allowed and '.' is not. A FILE of - is standard output.",
     .options = options,
     .run = run,
 };

@@ -28,7 +28,9 @@ attn_status image_png(FILE *out, const mask_grid *grid, size_t scale, attn_error
         for (size_t copy = 1; copy < scale; copy++)
             memcpy(line + copy * width, line, width);
     }
-    png_image image = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)width, .height = (png_uint_32)height,
+    png_image image = {.version = PNG_IMAGE_VERSION,
+                       .width = (png_uint_32)width,
+                       .height = (png_uint_32)height,
                        .format = PNG_FORMAT_GRAY};
     bool written = png_image_write_to_stdio(&image, out, 0, pixels, 0, NULL) != 0;
     free(pixels);
@@ -45,7 +47,8 @@ static attn_status each_row(FILE *out, const attn_layout *layout, size_t head,
     size_t nq = attn_layout_nq(layout), nk = attn_layout_nk(layout);
     attn_combs combs = {0};
     unsigned char *keys = malloc(nk);
-    attn_status status = keys ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for a row of %zu keys", nk);
+    attn_status status =
+        keys ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for a row of %zu keys", nk);
     for (size_t r = 0; r < nq && status == ATTN_OK && !ferror(out); r++) {
         status = mask_row(layout, head, r, &combs, keys, err);
         if (status == ATTN_OK)

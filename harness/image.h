@@ -14,8 +14,8 @@ unsigned char image_grey(double fraction);
 
 /* SVG with axes; equal neighbouring cells of a row are one rectangle, and so are equal ones of successive
  * rows. `title` heads the picture, `description` is for screen readers. */
-ATTN_MUST_CHECK attn_status image_svg(FILE *out, const mask_grid *grid, const char *title, const char *description,
-                                      attn_error *err);
+ATTN_MUST_CHECK attn_status image_svg(FILE *out, const mask_grid *grid, const char *title,
+                                      const char *description, attn_error *err);
 
 /* Every pair, whatever n: raw PBM (P4; black is allowed) and NPY (bool [nq,nk]). ENOMEM only. */
 ATTN_MUST_CHECK attn_status image_pbm(FILE *out, const attn_layout *layout, size_t head, attn_error *err);

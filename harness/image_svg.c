@@ -1,5 +1,5 @@
-/* SVG: one path for each shade of grey. A rectangle is a run of equal cells in a row, as long as the rows below
- * repeat it exactly; so dense, block and column patterns take few, and a diagonal one for each row. */
+/* SVG: one path for each shade of grey. A rectangle is a run of equal cells in a row, as long as the rows
+ * below repeat it exactly; so dense, block and column patterns take few, and a diagonal one for each row. */
 #include "harness/image.h"
 
 #include <math.h>
@@ -24,7 +24,8 @@ static int shade_of(const mask_grid *g, size_t row, size_t column)
 
 static void draw(FILE *out, const run *r, size_t end_row)
 {
-    fprintf(out, "M%zu %zuh%zuv%zuh-%zuz", r->begin, r->row, r->end - r->begin, end_row - r->row, r->end - r->begin);
+    fprintf(out, "M%zu %zuh%zuv%zuh-%zuz", r->begin, r->row, r->end - r->begin, end_row - r->row,
+            r->end - r->begin);
 }
 
 /* The runs of one shade in a row; returns how many. */
@@ -100,17 +101,22 @@ static void draw_ticks(FILE *out, size_t n, size_t first, double length, bool be
         last = position;
         double at = (double)position / (double)n * length;
         if (below)
-            fprintf(out, "<path d=\"M%.2f %.2fv6\"/><text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\">%zu</text>\n",
-                    LEFT + at, TOP + height, LEFT + at, TOP + height + 20, first + position);
+            fprintf(
+                out,
+                "<path d=\"M%.2f %.2fv6\"/><text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\">%zu</text>\n",
+                LEFT + at, TOP + height, LEFT + at, TOP + height + 20, first + position);
         else
-            fprintf(out, "<path d=\"M%d %.2fh-6\"/><text x=\"%d\" y=\"%.2f\" text-anchor=\"end\">%zu</text>\n", LEFT,
-                    TOP + at, LEFT - 10, TOP + at + 4, first + position);
+            fprintf(out,
+                    "<path d=\"M%d %.2fh-6\"/><text x=\"%d\" y=\"%.2f\" text-anchor=\"end\">%zu</text>\n",
+                    LEFT, TOP + at, LEFT - 10, TOP + at + 4, first + position);
     }
 }
 
 static void draw_axes(FILE *out, const mask_grid *g, double width, double height)
 {
-    fputs("<g stroke=\"#000\" fill=\"none\" stroke-width=\"1\" font-family=\"sans-serif\" font-size=\"12\">\n", out);
+    fputs(
+        "<g stroke=\"#000\" fill=\"none\" stroke-width=\"1\" font-family=\"sans-serif\" font-size=\"12\">\n",
+        out);
     fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"%.2f\" height=\"%.2f\"/>\n", LEFT, TOP, width, height);
     fputs("<g class=\"ticks\">\n", out);
     draw_ticks(out, g->nk, 0, width, true, height);
@@ -123,7 +129,8 @@ static void draw_axes(FILE *out, const mask_grid *g, double width, double height
     fputs("</g>\n", out);
 }
 
-attn_status image_svg(FILE *out, const mask_grid *g, const char *title, const char *description, attn_error *err)
+attn_status image_svg(FILE *out, const mask_grid *g, const char *title, const char *description,
+                      attn_error *err)
 {
     run *runs[2] = {malloc(g->columns * sizeof(run)), malloc(g->columns * sizeof(run))};
     if (!runs[0] || !runs[1]) {
@@ -136,19 +143,25 @@ attn_status image_svg(FILE *out, const mask_grid *g, const char *title, const ch
     double width = SIDE * (double)g->nk / (double)longer, height = SIDE * (double)g->nq / (double)longer;
     double scale = SIDE * (double)g->cell / (double)longer;
 
-    fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"title desc\" width=\"%.0f\" "
-                 "height=\"%.0f\" viewBox=\"0 0 %.2f %.2f\">\n<title id=\"title\">", LEFT + width + RIGHT,
-            TOP + height + BOTTOM, LEFT + width + RIGHT, TOP + height + BOTTOM);
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"title desc\" "
+            "width=\"%.0f\" "
+            "height=\"%.0f\" viewBox=\"0 0 %.2f %.2f\">\n<title id=\"title\">",
+            LEFT + width + RIGHT, TOP + height + BOTTOM, LEFT + width + RIGHT, TOP + height + BOTTOM);
     escape(out, title);
     fputs("</title>\n<desc id=\"desc\">", out);
     escape(out, description);
-    fputs("</desc>\n<style>text{stroke:none;fill:#000}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n", out);
+    fputs("</desc>\n<style>text{stroke:none;fill:#000}</style>\n<rect width=\"100%\" height=\"100%\" "
+          "fill=\"#fff\"/>\n",
+          out);
     fprintf(out, "<text x=\"%d\" y=\"22\" font-family=\"sans-serif\" font-size=\"15\">", LEFT);
     escape(out, title);
     fprintf(out, "</text>\n<text x=\"%d\" y=\"42\" font-family=\"sans-serif\" font-size=\"12\">", LEFT);
     escape(out, description);
-    fprintf(out, "</text>\n<svg x=\"%d\" y=\"%d\" width=\"%.2f\" height=\"%.2f\"><g transform=\"scale(%.6g)\" "
-                 "shape-rendering=\"crispEdges\">\n", LEFT, TOP, width, height, scale);
+    fprintf(out,
+            "</text>\n<svg x=\"%d\" y=\"%d\" width=\"%.2f\" height=\"%.2f\"><g transform=\"scale(%.6g)\" "
+            "shape-rendering=\"crispEdges\">\n",
+            LEFT, TOP, width, height, scale);
     for (int shade = 1; shade <= SHADES; shade++)
         draw_shade(out, g, shade, runs);
     fputs("</g></svg>\n", out);

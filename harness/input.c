@@ -80,14 +80,16 @@ static attn_status find(const char *name, const input_kind **out, const char **r
         *out = kind;
         *rest = name[length] ? name + length + 1 : name + length;
         if (kind->rest && !**rest)
-            return attn_fail(err, ATTN_EINVAL, "input %s: a path is missing; write %s:%s", name, kind->name, kind->rest);
+            return attn_fail(err, ATTN_EINVAL, "input %s: a path is missing; write %s:%s", name, kind->name,
+                             kind->rest);
         if (!kind->rest && name[length])
-            return attn_fail(err, ATTN_EINVAL, "input %s: nothing follows %s; write --input %s", name, kind->name,
-                             kind->name);
+            return attn_fail(err, ATTN_EINVAL, "input %s: nothing follows %s; write --input %s", name,
+                             kind->name, kind->name);
         return ATTN_OK;
     }
-    return near.best ? attn_fail(err, ATTN_EINVAL, "input %s: unknown; did you mean %s?", name, near.best)
-                     : attn_fail(err, ATTN_EINVAL, "input %s: unknown; write gauss, text:PATH or npy:DIR", name);
+    return near.best
+               ? attn_fail(err, ATTN_EINVAL, "input %s: unknown; did you mean %s?", name, near.best)
+               : attn_fail(err, ATTN_EINVAL, "input %s: unknown; write gauss, text:PATH or npy:DIR", name);
 }
 
 attn_status input_check(const char *name, const input_shape *shape, attn_error *err)

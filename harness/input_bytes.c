@@ -86,9 +86,10 @@ static attn_status gather(text *t, size_t batch, size_t n)
     if (status != ATTN_OK || t->have >= t->wanted)
         return status;
     if (batch == 1)
-        return attn_fail(t->err, ATTN_EINVAL, "input text:%s: n=%zu is longer than its %zu bytes", t->path, n, t->have);
-    return attn_fail(t->err, ATTN_EINVAL, "input text:%s: batch %zu of n=%zu needs %zu bytes, it has %zu", t->path, batch,
-                     n, t->wanted, t->have);
+        return attn_fail(t->err, ATTN_EINVAL, "input text:%s: n=%zu is longer than its %zu bytes", t->path, n,
+                         t->have);
+    return attn_fail(t->err, ATTN_EINVAL, "input text:%s: batch %zu of n=%zu needs %zu bytes, it has %zu",
+                     t->path, batch, n, t->wanted, t->have);
 }
 
 static attn_status check_product(const char *path, size_t batch, size_t n, size_t *out, attn_error *err)

@@ -18,7 +18,8 @@ typedef struct file {
     void *tensor;
 } file;
 
-static attn_status open_file(input_tensor *t, const file *f, const char *path, const input_shape *s, attn_error *err)
+static attn_status open_file(input_tensor *t, const file *f, const char *path, const input_shape *s,
+                             attn_error *err)
 {
     attn_status status = input_tensor_open(t, path, err);
     if (status != ATTN_OK)
@@ -26,9 +27,10 @@ static attn_status open_file(input_tensor *t, const file *f, const char *path, c
     if (t->dim == s->dim && t->heads == f->heads && t->n >= f->n && t->batch >= s->batch)
         return ATTN_OK;
     char text[NPY_SHAPE_TEXT];
-    status = attn_fail(err, ATTN_EINVAL, "%s: has shape %s; batch %zu, heads %zu, n %zu, d %zu are needed "
-                       "(batch and n may be more)", path, npy_shape_text(t->shape, text, sizeof text), s->batch,
-                       f->heads, f->n, s->dim);
+    status = attn_fail(err, ATTN_EINVAL,
+                       "%s: has shape %s; batch %zu, heads %zu, n %zu, d %zu are needed "
+                       "(batch and n may be more)",
+                       path, npy_shape_text(t->shape, text, sizeof text), s->batch, f->heads, f->n, s->dim);
     input_tensor_close(t);
     return status;
 }

@@ -18,10 +18,12 @@ attn_status input_tensor_open(input_tensor *t, const char *path, attn_error *err
     npy_type type = t->shape->type;
     int rank = t->shape->rank;
     if (rank != 3 && rank != 4)
-        status = attn_fail(err, ATTN_EINVAL, "%s: has shape %s; [h,n,d] or [b,h,n,d] is expected", path, text);
+        status =
+            attn_fail(err, ATTN_EINVAL, "%s: has shape %s; [h,n,d] or [b,h,n,d] is expected", path, text);
     else if (type != NPY_F4 && type != NPY_F8 && type != NPY_F2 && type != NPY_U2)
         status = attn_fail(err, ATTN_EINVAL,
-                           "%s: is %s; float32, float64, float16 or uint16 (the bits of bf16) is expected", path, text);
+                           "%s: is %s; float32, float64, float16 or uint16 (the bits of bf16) is expected",
+                           path, text);
     else if (t->shape->count == 0)
         status = attn_fail(err, ATTN_EINVAL, "%s: has shape %s; every size must be at least 1", path, text);
     if (status != ATTN_OK) {

@@ -1,4 +1,5 @@
-/* Attention operands in NPY files: [h,n,d] or [b,h,n,d] of float32, float64, float16 or uint16 (bf16 bits). */
+/* Attention operands in NPY files: [h,n,d] or [b,h,n,d] of float32, float64, float16 or uint16 (bf16
+ * bits). */
 #ifndef HARNESS_INPUT_TENSOR_H
 #define HARNESS_INPUT_TENSOR_H
 

@@ -1,6 +1,6 @@
-/* text:PATH: q, k and v derived from the bytes x_0 x_1 ... of real text, by a model of what attention heads of
- * trained language models are seen to do. Recurring contexts and nearness draw attention; everything else is
- * noise of known size.
+/* text:PATH: q, k and v derived from the bytes x_0 x_1 ... of real text, by a model of what attention heads
+ * of trained language models are seen to do. Recurring contexts and nearness draw attention; everything else
+ * is noise of known size.
  *
  * Each position has a few discrete features; a feature with value c is the vector r(c) of d random signs
  * (feature hashing and random projection in one step [weinberger2009]), drawn from a hash of (seed, kv head,
@@ -8,27 +8,30 @@
  *
  *   q_i = d^(-1/4) sum_f sqrt(w_f) t_f r_f(query value)      k_j = d^(-1/4) sum_f sqrt(w_f) r_f(key value)
  *
- * so that at the usual scale 1/sqrt(d) a pair's score is the sum of the w_f t_f of the features on which query
- * and key agree, plus noise of standard deviation sum_f w_f / sqrt(d). Features are of two sorts:
+ * so that at the usual scale 1/sqrt(d) a pair's score is the sum of the w_f t_f of the features on which
+ * query and key agree, plus noise of standard deviation sum_f w_f / sqrt(d). Features are of two sorts:
  *
- *   context of order m   the query's value is x_{i-m+1} ... x_i, the context of the byte to come; the key's is
- *                        x_{j-m} ... x_{j-1}, the context of the byte that came. Agreement sends i to where its
- *                        context occurred before, and to what followed: an induction head [olsson2022]. Orders
- *                        together back off from long to short, as n-gram models do [cleary1984]
+ *   context of order m   the query's value is x_{i-m+1} ... x_i, the context of the byte to come; the key's
+ *                        is x_{j-m} ... x_{j-1}, the context of the byte that came. Agreement sends i to
+ *                        where its context occurred before, and to what followed: an induction head
+ *                        [olsson2022]. Orders together back off from long to short, as n-gram models do
+ *                        [cleary1984]
  *   place of length L    knots stand every L positions, and a position p between knots a and a+1 is
- *                        sqrt(1-f) r(a) + sqrt(f) r(a+1), f = p/L - a: agreement falls from 1 to 0 within two L.
- *                        The locality of [press2022], here as an inner product and without a period, so that it
- *                        favours no stride
+ *                        sqrt(1-f) r(a) + sqrt(f) r(a+1), f = p/L - a: agreement falls from 1 to 0 within two
+ *                        L. The locality of [press2022], here as an inner product and without a period, so
+ *                        that it favours no stride
  *
- * v_j is a vector of d normal variates belonging to the byte x_j: what attention brings to o_i is the predicted
- * distribution of the next byte, embedded.
+ * v_j is a vector of d normal variates belonging to the byte x_j: what attention brings to o_i is the
+ * predicted distribution of the next byte, embedded.
  *
- * Heads differ in their features (the table below, used in turn) and so in how local they are. Query heads that
- * share a kv head share its features and differ in t_f, which tilts from context towards place. A small d cannot
- * hold large scores above its noise: all w are scaled so that the noise has standard deviation at most NOISE.
+ * Heads differ in their features (the table below, used in turn) and so in how local they are. Query heads
+ * that share a kv head share its features and differ in t_f, which tilts from context towards place. A small
+ * d cannot hold large scores above its noise: all w are scaled so that the noise has standard deviation at
+ * most NOISE.
  *
- * What is not modelled: attention to the first token, meaning beyond bytes, depth. Batch entry b reads the bytes
- * b nk ... (b+1) nk - 1. All regular files of a folder count as one text, in the order of their names. */
+ * What is not modelled: attention to the first token, meaning beyond bytes, depth. Batch entry b reads the
+ * bytes b nk ... (b+1) nk - 1. All regular files of a folder count as one text, in the order of their
+ * names. */
 #include "harness/input_parts.h"
 
 #include <math.h>
@@ -41,7 +44,6 @@
 enum {
     FEATURES = 3,
     LONGEST_CONTEXT = 8, /* bytes in a 64-bit word */
-    WORDS = ATTN_MAX_DIM / 64,
     CHUNK = 512 /* positions a thread makes at a time */
 };
 
@@ -53,10 +55,10 @@ typedef struct feature {
     float weight;  /* w */
 } feature;
 
-/* Weights are in nats of the score. Against n unrelated keys, which together weigh about n exp(NOISE^2 / 2), a
- * full agreement of 15 takes most of the attention up to n = 64k, one of 8 a share that shrinks with n. On the
- * licence texts of Debian at n = 4096 and d = 64 the heads' mean entropies are 1.7 to 6.0 nats (uniform: 7.9),
- * and a window of 128 keys holds from 4% to 99% of their attention. */
+/* Weights are in nats of the score. Against n unrelated keys, which together weigh about n exp(NOISE^2 / 2),
+ * a full agreement of 15 takes most of the attention up to n = 64k, one of 8 a share that shrinks with n. On
+ * the licence texts of Debian at n = 4096 and d = 64 the heads' mean entropies are 1.7 to 6.0 nats (uniform:
+ * 7.9), and a window of 128 keys holds from 4% to 99% of their attention. */
 static const feature heads[][FEATURES] = {
     {{PLACE, 8, 9}, {PLACE, 64, 5}},                     /* the last word or two */
     {{CONTEXT, 6, 8}, {CONTEXT, 3, 5}, {PLACE, 256, 3}}, /* induction over words */
@@ -184,7 +186,8 @@ static void make_keys(const model *m, size_t b, size_t head, size_t begin)
     const unsigned char *text = m->bytes + b * s->nk;
     make_rows(m, &(job){text, head, 0, false, begin, end, row + begin, m->to->k});
     for (size_t p = begin; p < end; p++)
-        input_put(m->to->dtype, m->to->v, (row + p) * s->dim, m->values + (head * 256 + text[p]) * s->dim, s->dim);
+        input_put(m->to->dtype, m->to->v, (row + p) * s->dim, m->values + (head * 256 + text[p]) * s->dim,
+                  s->dim);
 }
 
 /* Query row r stands at position r + nk - nq; rows before key 0 are zeros. */
@@ -197,8 +200,8 @@ static void make_queries(const model *m, size_t b, size_t head, size_t begin)
         input_put(m->to->dtype, m->to->q, (row + begin) * s->dim, zeros, s->dim);
     size_t group = s->heads / s->kv_heads;
     float tilt = group > 1 ? (float)(head % group) / (float)(group - 1) - 0.5f : 0;
-    make_rows(m, &(job){m->bytes + b * s->nk, head / group, tilt, true, begin + s->nk - s->nq, end + s->nk - s->nq,
-                        row + begin, m->to->q});
+    make_rows(m, &(job){m->bytes + b * s->nk, head / group, tilt, true, begin + s->nk - s->nq,
+                        end + s->nk - s->nq, row + begin, m->to->q});
 }
 
 static attn_status check(const char *path, const input_shape *s, attn_error *err)

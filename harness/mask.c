@@ -4,7 +4,7 @@
  * between to a difference array, so that an interval costs O(1) however long. A comb of many teeth is counted
  * by cell instead of by tooth where that is less: the keys of {begin, width, step, count} below x are
  *
- *   below(x) = s width + min(width, x - begin - s step),  s = floor((x - begin) / step),  within [0, count] */
+ *   below(x) = s width + min(width, x - begin - s step),  s = floor((x - begin) / step) within [0, count] */
 #include "harness/mask.h"
 
 #include <stdlib.h>
@@ -86,7 +86,8 @@ static size_t ceiling(size_t a, size_t b)
     return a / b + (a % b != 0);
 }
 
-attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t head, size_t most, attn_error *err)
+attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t head, size_t most,
+                             attn_error *err)
 {
     size_t nq = attn_layout_nq(layout), nk = attn_layout_nk(layout);
     size_t cell = ceiling(nq > nk ? nq : nk, most);
@@ -117,7 +118,8 @@ attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t h
     }
     if (failed) {
         free(grid.pairs);
-        return attn_fail(err, ATTN_ENOMEM, "out of memory for a mask of %zu x %zu cells", grid.rows, grid.columns);
+        return attn_fail(err, ATTN_ENOMEM, "out of memory for a mask of %zu x %zu cells", grid.rows,
+                         grid.columns);
     }
     *out = grid;
     return ATTN_OK;

@@ -21,8 +21,8 @@ typedef struct mask_grid {
 
 /* The grid with the smallest cells such that neither side has more than `most` of them.
  * O(nq (combs + columns)) time, O(most^2) memory. ENOMEM. */
-ATTN_MUST_CHECK attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t head, size_t most,
-                                             attn_error *err);
+ATTN_MUST_CHECK attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t head,
+                                             size_t most, attn_error *err);
 void mask_grid_destroy(mask_grid *grid);
 
 /* Allowed pairs of a cell as a fraction of its pairs: 0 or 1 where cell = 1. */
@@ -35,7 +35,7 @@ ATTN_MUST_CHECK attn_status mask_row(const attn_layout *layout, size_t head, siz
 
 /* How a terminal shows a grid. */
 typedef enum mask_style {
-    MASK_ASCII,  /* '#' allowed, '.' not; where cells are larger, ':' below half and '+' from half on, two rows of cells a line */
+    MASK_ASCII,  /* '#' allowed, '.' not; larger cells ':' below half, '+' from half on, two rows a line */
     MASK_BLOCKS, /* half blocks, two rows of cells a line; where cells are larger, shades */
     MASK_COLOUR  /* half blocks in colours of the 256-colour palette */
 } mask_style;

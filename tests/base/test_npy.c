@@ -52,8 +52,10 @@ static void refused(const char *path, const char *word)
     npy_shape shape;
     attn_error err;
     attn_status status = load(path, &shape, &err);
-    cr_assert(status == ATTN_EINVAL, "%s: status %d, expected a refusal naming '%s'", path, (int)status, word);
-    cr_assert(strncmp(err.message, path, strlen(path)) == 0, "the message does not begin with the file: %s", err.message);
+    cr_assert(status == ATTN_EINVAL, "%s: status %d, expected a refusal naming '%s'", path, (int)status,
+              word);
+    cr_assert(strncmp(err.message, path, strlen(path)) == 0, "the message does not begin with the file: %s",
+              err.message);
     cr_assert(strstr(err.message, word), "no '%s' in: %s", word, err.message);
 }
 
@@ -62,8 +64,15 @@ Test(npy, round_trips_of_odd_shapes)
     static const struct {
         int rank;
         size_t size[NPY_MAX_RANK];
-    } shapes[] = {{0, {0}}, {1, {1}}, {1, {7}}, {2, {3, 5}}, {3, {2, 1, 9}}, {4, {1, 1, 1, 1}}, {8, {1, 2, 1, 3, 1, 2, 1, 5}},
-                  {2, {0, 5}}, {3, {4, 0, 2}}};
+    } shapes[] = {{0, {0}},
+                  {1, {1}},
+                  {1, {7}},
+                  {2, {3, 5}},
+                  {3, {2, 1, 9}},
+                  {4, {1, 1, 1, 1}},
+                  {8, {1, 2, 1, 3, 1, 2, 1, 5}},
+                  {2, {0, 5}},
+                  {3, {4, 0, 2}}};
     for (int type = NPY_BOOL; type <= NPY_F8; type++) {
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
             unsigned char data[1024], back[1024];
@@ -71,23 +80,26 @@ Test(npy, round_trips_of_odd_shapes)
                 data[k] = (unsigned char)(k * 7 + s);
             const char *path = scratch_path("a.npy");
             attn_error err;
-            cr_assert(npy_save(path, (npy_type)type, shapes[s].rank, shapes[s].size, data, &err) == ATTN_OK, "%s",
-                      err.message);
+            cr_assert(npy_save(path, (npy_type)type, shapes[s].rank, shapes[s].size, data, &err) == ATTN_OK,
+                      "%s", err.message);
             npy_reader *r;
             cr_assert(npy_open(&r, path, &err) == ATTN_OK, "type %d shape %zu: %s", type, s, err.message);
             const npy_shape *shape = npy_reader_shape(r);
-            cr_assert(shape->type == (npy_type)type && shape->rank == shapes[s].rank, "type %d shape %zu", type, s);
+            cr_assert(shape->type == (npy_type)type && shape->rank == shapes[s].rank, "type %d shape %zu",
+                      type, s);
             for (int k = 0; k < shape->rank; k++)
                 cr_assert(shape->size[k] == shapes[s].size[k], "type %d shape %zu dimension %d", type, s, k);
             size_t bytes = shape->count * npy_type_bytes(shape->type), half = shape->count / 2;
             cr_assert(npy_read(r, back, half, &err) == ATTN_OK, "%s", err.message);
-            cr_assert(npy_read(r, back + half * npy_type_bytes(shape->type), shape->count - half, &err) == ATTN_OK, "%s",
-                      err.message);
+            cr_assert(npy_read(r, back + half * npy_type_bytes(shape->type), shape->count - half, &err) ==
+                          ATTN_OK,
+                      "%s", err.message);
             cr_assert(memcmp(data, back, bytes) == 0, "type %d shape %zu: elements differ", type, s);
             npy_close(r);
             size_t size;
             char *file = read_whole_file(path, &size);
-            cr_assert((size - bytes) % 64 == 0 && file[size - bytes - 1] == '\n', "elements are not aligned to 64");
+            cr_assert((size - bytes) % 64 == 0 && file[size - bytes - 1] == '\n',
+                      "elements are not aligned to 64");
             free(file);
         }
     }
@@ -100,7 +112,8 @@ Test(npy, bytes_as_numpy_writes_them)
     const char *path = scratch_path("numpy.npy");
     attn_error err;
     cr_assert(npy_save(path, NPY_F4, 1, (size_t[]){3}, data, &err) == ATTN_OK, "%s", err.message);
-    static const char start[] = "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }";
+    static const char start[] =
+        "\x93NUMPY\1\0\x76\0{'descr': '<f4', 'fortran_order': False, 'shape': (3,), }";
     char expected[128 + 12];
     memset(expected, ' ', 128);
     memcpy(expected, start, sizeof start - 1);
@@ -126,7 +139,8 @@ Test(npy, headers_others_write)
         {3, "{'descr': '<f4', 'fortran_order': False, 'shape': ()}\n", 4, 0, 1},
         {1, "  { 'descr' : '|b1' ,\t'fortran_order' : False , 'shape' : ( 5 , ) , } \n", 5, 1, 5},
         {1, "{'descr': '<u1', 'fortran_order': False, 'shape': (5,)}", 5, 1, 5},
-        {1, "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 6, 1)}", 24, 3, 6}, /* order does not matter */
+        {1, "{'descr': '<f4', 'fortran_order': True, 'shape': (1, 6, 1)}", 24, 3,
+         6}, /* order does not matter */
         {1, "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 6)}", 0, 2, 0},
     };
     for (size_t k = 0; k < sizeof good / sizeof *good; k++) {
@@ -134,8 +148,8 @@ Test(npy, headers_others_write)
         attn_error err;
         attn_status status = load(craft(good[k].major, good[k].header, good[k].bytes), &shape, &err);
         cr_assert(status == ATTN_OK, "header %zu: %s", k, err.message);
-        cr_assert(shape.rank == good[k].rank && shape.count == good[k].count, "header %zu: rank %d count %zu", k,
-                  shape.rank, shape.count);
+        cr_assert(shape.rank == good[k].rank && shape.count == good[k].count, "header %zu: rank %d count %zu",
+                  k, shape.rank, shape.count);
     }
 }
 
@@ -226,8 +240,9 @@ Test(npy, foreign_files)
     refused(folder, "folder");
 }
 
-/* Seeded damage: characters of a good header replaced, removed and doubled. Whatever comes of it is a shape or a
- * refusal with a message; under the sanitizers, also nothing out of bounds (the text ends where its block ends). */
+/* Seeded damage: characters of a good header replaced, removed and doubled. Whatever comes of it is a shape
+ * or a refusal with a message; under the sanitizers, also nothing out of bounds (the text ends where its
+ * block ends). */
 Test(npy, damaged_headers)
 {
     static const char good[] = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 30, 4), }   \n";
@@ -253,8 +268,9 @@ Test(npy, damaged_headers)
         attn_error err = {""};
         attn_status status = npy_header_parse(exact, length, "x.npy", &shape, &err);
         free(exact);
-        cr_assert(status == ATTN_OK ? shape.rank >= 0 && shape.rank <= NPY_MAX_RANK
-                                    : status == ATTN_EINVAL && strncmp(err.message, "x.npy: ", 7) == 0 && shape.rank == -1,
+        cr_assert(status == ATTN_OK
+                      ? shape.rank >= 0 && shape.rank <= NPY_MAX_RANK
+                      : status == ATTN_EINVAL && strncmp(err.message, "x.npy: ", 7) == 0 && shape.rank == -1,
                   "round %d: status %d: %s", round, (int)status, err.message);
         refusals += status != ATTN_OK;
     }
@@ -296,7 +312,8 @@ Test(npy, pipes)
         if (!ways[k].word)
             cr_assert(status == ATTN_OK && back[0] == 3 && back[2] == 5, "status %d", (int)status);
         else
-            cr_assert(status == ATTN_EINVAL && strstr(err.message, ways[k].word), "%s: %s", command, err.message);
+            cr_assert(status == ATTN_EINVAL && strstr(err.message, ways[k].word), "%s: %s", command,
+                      err.message);
     }
 }
 

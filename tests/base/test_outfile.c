@@ -94,8 +94,8 @@ Test(outfile, refuses_paths_that_cannot_be_used)
         outfile f;
         attn_error err;
         attn_status status = outfile_open(&f, wrong[k].path, &err);
-        cr_assert(status == ATTN_EINVAL && strstr(err.message, wrong[k].word), "'%s': status %d: %s", wrong[k].path,
-                  (int)status, err.message);
+        cr_assert(status == ATTN_EINVAL && strstr(err.message, wrong[k].word), "'%s': status %d: %s",
+                  wrong[k].path, (int)status, err.message);
         outfile_discard(&f);
     }
     cr_assert(!file_exists(scratch_path("no")), "a parent folder was created");
@@ -108,7 +108,8 @@ Test(outfile, full_device)
     cr_assert(outfile_open(&f, "/dev/full", &err) == ATTN_OK, "%s", err.message);
     fputs("hello", f.stream);
     attn_status status = outfile_commit(&f, &err);
-    cr_assert(status == ATTN_EIO && strstr(err.message, "/dev/full"), "status %d: %s", (int)status, err.message);
+    cr_assert(status == ATTN_EIO && strstr(err.message, "/dev/full"), "status %d: %s", (int)status,
+              err.message);
 }
 
 /* A limit on file sizes stands in for a full disk. */

@@ -22,8 +22,8 @@ Test(rng, philox_known_answers)
     for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
         uint32_t x[4];
         rng_block(known[k].seed, known[k].stream, known[k].index, x);
-        cr_assert(memcmp(x, known[k].expected, sizeof x) == 0, "vector %zu: %08x %08x %08x %08x", k, x[0], x[1], x[2],
-                  x[3]);
+        cr_assert(memcmp(x, known[k].expected, sizeof x) == 0, "vector %zu: %08x %08x %08x %08x", k, x[0],
+                  x[1], x[2], x[3]);
     }
 }
 
@@ -32,7 +32,8 @@ Test(rng, normal_golden_values)
 {
     float x[4];
     rng_normal_fill(1, 0, 0, 4, x);
-    cr_assert(x[0] == 0x1.8587c8p-2f && x[1] == -0x1.2f637cp-2f && x[2] == -0x1.fe6e18p-3f && x[3] == -0x1.00fb7ap+0f,
+    cr_assert(x[0] == 0x1.8587c8p-2f && x[1] == -0x1.2f637cp-2f && x[2] == -0x1.fe6e18p-3f &&
+                  x[3] == -0x1.00fb7ap+0f,
               "%a %a %a %a", (double)x[0], (double)x[1], (double)x[2], (double)x[3]);
 }
 
@@ -55,7 +56,8 @@ Test(rng, normal_fill_from_anywhere_gives_the_same)
     for (size_t first = 0; first < 300; first += 7) {
         for (size_t count = 0; count < 700; count += 99) {
             rng_normal_fill(5, 9, first, count, part);
-            cr_assert(memcmp(part, whole + first, count * sizeof *part) == 0, "first %zu count %zu", first, count);
+            cr_assert(memcmp(part, whole + first, count * sizeof *part) == 0, "first %zu count %zu", first,
+                      count);
         }
     }
     rng r = rng_make(5, 9);
@@ -81,7 +83,8 @@ Test(rng, normal_is_box_muller)
             double tolerance = radius < 0.01 ? 3e-4 : 2e-5;
             double e0 = fabs(x[block * 4 + 2 * pair] - radius * cos(2 * M_PI * turn));
             double e1 = fabs(x[block * 4 + 2 * pair + 1] - radius * sin(2 * M_PI * turn));
-            cr_assert(e0 < tolerance && e1 < tolerance, "block %zu pair %zu: off by %g and %g", block, pair, e0, e1);
+            cr_assert(e0 < tolerance && e1 < tolerance, "block %zu pair %zu: off by %g and %g", block, pair,
+                      e0, e1);
         }
     }
 }
@@ -101,8 +104,8 @@ Test(rng, normal_moments)
                 m[order] += (p *= v) / N;
         }
         double sd = 1 / sqrt(N);
-        cr_assert(fabs(m[1]) < 5 * sd && fabs(m[2] - 1) < 5 * sqrt(2) * sd && fabs(m[3]) < 5 * sqrt(15) * sd &&
-                      fabs(m[4] - 3) < 5 * sqrt(96) * sd,
+        cr_assert(fabs(m[1]) < 5 * sd && fabs(m[2] - 1) < 5 * sqrt(2) * sd &&
+                      fabs(m[3]) < 5 * sqrt(15) * sd && fabs(m[4] - 3) < 5 * sqrt(96) * sd,
                   "stream %llu: moments %g %g %g %g", (unsigned long long)stream, m[1], m[2], m[3], m[4]);
     }
 }

@@ -23,13 +23,16 @@ Test(cli_check, quick_passes_and_covers, .timeout = 300)
     cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
     for (size_t p = 0; p < attn_pattern_count(); p++) {
         char part[128];
-        snprintf(part, sizeof part, "\"(its callbacks)\", \"isa\": null, \"pattern\": \"%s\"", attn_pattern_at(p)->name);
-        cr_assert(count_of(o.out, part) == 1, "no line for the callbacks of %s: %s", attn_pattern_at(p)->name, o.out);
+        snprintf(part, sizeof part, "\"(its callbacks)\", \"isa\": null, \"pattern\": \"%s\"",
+                 attn_pattern_at(p)->name);
+        cr_assert(count_of(o.out, part) == 1, "no line for the callbacks of %s: %s", attn_pattern_at(p)->name,
+                  o.out);
         for (size_t k = 0; k < attn_kernel_count(); k++) {
             attn_kernel_info info = attn_kernel_at(k);
-            snprintf(part, sizeof part, "\"kernel\": \"%s\", \"isa\": \"%s\", \"pattern\": \"%s\"", info.name, info.isa,
-                     attn_pattern_at(p)->name);
-            cr_assert(count_of(o.out, part) >= 1, "no line for %s on %s", info.name, attn_pattern_at(p)->name);
+            snprintf(part, sizeof part, "\"kernel\": \"%s\", \"isa\": \"%s\", \"pattern\": \"%s\"", info.name,
+                     info.isa, attn_pattern_at(p)->name);
+            cr_assert(count_of(o.out, part) >= 1, "no line for %s on %s", info.name,
+                      attn_pattern_at(p)->name);
         }
     }
     cr_assert(!strstr(o.out, "WRONG") && strstr(o.out, "\"level\": \"portable\""), "%s", o.out);
@@ -38,9 +41,11 @@ Test(cli_check, quick_passes_and_covers, .timeout = 300)
 
 Test(cli_check, options_narrow, .timeout = 60)
 {
-    outcome o = attnlab("check --kernel portable -p local:k=3 -n 20,21 -d 9 --level portable --fill huge -o csv");
+    outcome o =
+        attnlab("check --kernel portable -p local:k=3 -n 20,21 -d 9 --level portable --fill huge -o csv");
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
-    cr_assert(count_of(o.out, "\n") == 2 && strstr(o.out, "portable,portable,portable,local:k=3,"), "%s", o.out);
+    cr_assert(count_of(o.out, "\n") == 2 && strstr(o.out, "portable,portable,portable,local:k=3,"), "%s",
+              o.out);
     outcome_free(&o);
 }
 
@@ -48,8 +53,8 @@ Test(cli_check, options_narrow, .timeout = 60)
 Test(cli_check, levels, .timeout = 120)
 {
     outcome o = shell("ATTN_DISABLE_CPU=avx2 $ATTNLAB check --level avx2");
-    cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, "--level avx2", "portable", NULL), "exit %d: %s", o.exit_code,
-              o.err);
+    cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, "--level avx2", "portable", NULL), "exit %d: %s",
+              o.exit_code, o.err);
     outcome_free(&o);
     o = shell("ATTN_DISABLE_CPU=avx2 $ATTNLAB check --quick -p dense -n 9 -d 8 -o jsonl");
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
@@ -60,7 +65,8 @@ Test(cli_check, levels, .timeout = 120)
         char part[128];
         snprintf(part, sizeof part, "\"kernel\": \"%s\"", info.name);
         const char *line = strstr(o.out, part);
-        cr_assert(line && strstr(line, "\"status\": \"skipped\", \"reason\": \""), "%s is not skipped: %s", info.name, o.out);
+        cr_assert(line && strstr(line, "\"status\": \"skipped\", \"reason\": \""), "%s is not skipped: %s",
+                  info.name, o.out);
     }
     cr_assert(!strstr(o.out, "\"level\": \"avx"), "%s", o.out);
     outcome_free(&o);
@@ -70,18 +76,20 @@ Test(cli_check, a_good_plugin_passes, .timeout = 120)
 {
     outcome o = attnlab("check --quick --plugin %s/tests/plugins/good.so -o csv", getenv("ATTN_BUILD"));
     cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
-    cr_assert(strstr(o.out, ",bands,") && strstr(o.out, ",coprime,") && !strstr(o.out, ",dense,"), "%s", o.out);
+    cr_assert(strstr(o.out, ",bands,") && strstr(o.out, ",coprime,") && !strstr(o.out, ",dense,"), "%s",
+              o.out);
     outcome_free(&o);
 }
 
 Test(cli_check, a_wrong_plugin_is_caught, .timeout = 120)
 {
-    static const char *const wrong[] = {"disagree", "wrong_pairs", "unsorted", "overlapping", "out_of_range", "acausal",
-                                        "forgetful", "wild"};
+    static const char *const wrong[] = {"disagree",     "wrong_pairs", "unsorted",  "overlapping",
+                                        "out_of_range", "acausal",     "forgetful", "wild"};
     for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
         outcome o = attnlab("check --quick --plugin %s/tests/plugins/%s.so", getenv("ATTN_BUILD"), wrong[w]);
         cr_assert(o.exit_code == EXIT_WRONG, "%s: exit %d", wrong[w], o.exit_code);
-        cr_assert(count_of(o.err, "\n") == 1 && strstr(o.err, "callbacks of") && strstr(o.err, "replay: attnlab check"),
+        cr_assert(count_of(o.err, "\n") == 1 && strstr(o.err, "callbacks of") &&
+                      strstr(o.err, "replay: attnlab check"),
                   "%s: %s", wrong[w], o.err);
         cr_assert(strstr(o.out, "WRONG") && strstr(o.out, "skipped"), "%s: %s", wrong[w], o.out);
         outcome_free(&o);
@@ -92,8 +100,9 @@ Test(cli_check, a_wrong_plugin_is_caught, .timeout = 120)
  * running it again fails the same way. */
 Test(cli_check, a_replay_line_replays, .timeout = 120)
 {
-    outcome o = attnlab("check --quick --kernel portable --level portable --plugin %s/tests/plugins/disagree.so",
-                        getenv("ATTN_BUILD"));
+    outcome o =
+        attnlab("check --quick --kernel portable --level portable --plugin %s/tests/plugins/disagree.so",
+                getenv("ATTN_BUILD"));
     cr_assert(o.exit_code == EXIT_WRONG, "exit %d: %s", o.exit_code, o.err);
     char *replay = strstr(o.err, "replay: attnlab ");
     cr_assert(replay, "%s", o.err);
@@ -101,7 +110,8 @@ Test(cli_check, a_replay_line_replays, .timeout = 120)
     *end = '\0';
     outcome again = attnlab("%s", replay + strlen("replay: attnlab "));
     cr_assert(again.exit_code == EXIT_WRONG, "%s: exit %d: %s", replay, again.exit_code, again.err);
-    cr_assert(strncmp(again.err, o.err, (size_t)(end - o.err)) == 0, "the first time: %s; again: %s", o.err, again.err);
+    cr_assert(strncmp(again.err, o.err, (size_t)(end - o.err)) == 0, "the first time: %s; again: %s", o.err,
+              again.err);
     outcome_free(&o);
     outcome_free(&again);
 }
@@ -109,13 +119,15 @@ Test(cli_check, a_replay_line_replays, .timeout = 120)
 Test(cli_check, a_crash_is_told_with_its_case, .timeout = 60)
 {
     outcome o = attnlab("check --quick --plugin %s/tests/plugins/crash.so", getenv("ATTN_BUILD"));
-    cr_assert(o.exit_code == EXIT_WRONG && strstr(o.err, "crashed") && strstr(o.err, "crash.so -p crash"), "exit %d: %s",
-              o.exit_code, o.err);
+    cr_assert(o.exit_code == EXIT_WRONG && strstr(o.err, "crashed") && strstr(o.err, "crash.so -p crash"),
+              "exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
-    o = attnlab("check --kernel portable --level portable --plugin %s/tests/plugins/crash.so -n 33 -d 8 --fill normal "
-                "--dtype f32", getenv("ATTN_BUILD"));
-    cr_assert(o.exit_code == EXIT_WRONG && strstr(o.err, "crashed; replay:") && strstr(o.err, "-n 33"), "exit %d: %s",
-              o.exit_code, o.err);
+    o = attnlab("check --kernel portable --level portable --plugin %s/tests/plugins/crash.so -n 33 -d 8 "
+                "--fill normal "
+                "--dtype f32",
+                getenv("ATTN_BUILD"));
+    cr_assert(o.exit_code == EXIT_WRONG && strstr(o.err, "crashed; replay:") && strstr(o.err, "-n 33"),
+              "exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
 }
 
@@ -138,8 +150,8 @@ Test(cli_check, refusals)
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         outcome o = attnlab("check %s", cases[k].arguments);
-        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL), "%s: exit %d: %s",
-                  cases[k].arguments, o.exit_code, o.err);
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL),
+                  "%s: exit %d: %s", cases[k].arguments, o.exit_code, o.err);
         outcome_free(&o);
     }
     for (size_t k = 0; k < attn_kernel_count(); k++) {
@@ -147,8 +159,8 @@ Test(cli_check, refusals)
         if (!info.unavailable)
             continue;
         outcome o = attnlab("check --kernel %s", info.name);
-        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, info.name, "cannot run", NULL), "%s: exit %d: %s",
-                  info.name, o.exit_code, o.err);
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, info.name, "cannot run", NULL),
+                  "%s: exit %d: %s", info.name, o.exit_code, o.err);
         outcome_free(&o);
     }
 }

@@ -48,8 +48,9 @@ static double *make(const char *name, const problem *p, size_t heads, size_t n, 
     }
     size_t size[4] = {batch, heads, n, p->d};
     attn_error err;
-    cr_assert(npy_save(scratch_path(name), p->type, p->b ? 4 : 3, p->b ? size : size + 1, stored, &err) == ATTN_OK, "%s",
-              err.message);
+    cr_assert(npy_save(scratch_path(name), p->type, p->b ? 4 : 3, p->b ? size : size + 1, stored, &err) ==
+                  ATTN_OK,
+              "%s", err.message);
     free(stored);
     return values;
 }
@@ -73,8 +74,8 @@ static double *load(const char *name, npy_shape *shape)
 }
 
 /* One element of the result, and lse of its row, by the formula. */
-static double expected(const problem *p, const attn_layout *layout, const double *q, const double *k, const double *v,
-                       size_t head, size_t r, size_t t, double *lse)
+static double expected(const problem *p, const attn_layout *layout, const double *q, const double *k,
+                       const double *v, size_t head, size_t r, size_t t, double *lse)
 {
     size_t kv = head / p->h * p->kv + head % p->h * p->kv / p->h;
     double scale = p->scale != 0 ? p->scale : 1 / sqrt((double)p->d), sum = 0, weighted = 0;
@@ -95,19 +96,23 @@ static void check(const problem *p, const char *options, double tolerance)
 {
     double *q = make("q.npy", p, p->h, p->nq, 1), *k = make("k.npy", p, p->kv, p->nk, 2),
            *v = make("v.npy", p, p->kv, p->nk, 3);
-    outcome o = shell("cd %s && exec $ATTNLAB eval %s --q q.npy --k k.npy --v v.npy --out o.npy --lse lse.npy %s",
-                      scratch_folder(), p->spec, options);
-    cr_assert(o.exit_code == 0 && !*o.out && !*o.err, "%s %s: exit %d: %s", p->spec, options, o.exit_code, o.err);
+    outcome o =
+        shell("cd %s && exec $ATTNLAB eval %s --q q.npy --k k.npy --v v.npy --out o.npy --lse lse.npy %s",
+              scratch_folder(), p->spec, options);
+    cr_assert(o.exit_code == 0 && !*o.out && !*o.err, "%s %s: exit %d: %s", p->spec, options, o.exit_code,
+              o.err);
     outcome_free(&o);
 
     npy_shape shape, lse_shape;
     double *out = load("o.npy", &shape), *lse = load("lse.npy", &lse_shape);
     int rank = p->b ? 4 : 3;
     const size_t size[4] = {p->b, p->h, p->nq, p->d};
-    cr_assert(shape.type == p->type && shape.rank == rank && lse_shape.type == NPY_F4 && lse_shape.rank == rank - 1,
+    cr_assert(shape.type == p->type && shape.rank == rank && lse_shape.type == NPY_F4 &&
+                  lse_shape.rank == rank - 1,
               "%s: types or ranks", p->spec);
     for (int dim = 0; dim < rank; dim++)
-        cr_assert(shape.size[dim] == size[dim + 4 - rank] && (dim == rank - 1 || lse_shape.size[dim] == shape.size[dim]),
+        cr_assert(shape.size[dim] == size[dim + 4 - rank] &&
+                      (dim == rank - 1 || lse_shape.size[dim] == shape.size[dim]),
                   "%s: dimension %d", p->spec, dim);
 
     attn_spec *spec;
@@ -120,18 +125,21 @@ static void check(const problem *p, const char *options, double tolerance)
             for (size_t t = 0; t < p->d; t++) {
                 double right_lse, right = expected(p, layout, q, k, v, head, r, t, &right_lse);
                 double is = out[(head * p->nq + r) * p->d + t], is_lse = lse[head * p->nq + r];
-                cr_assert(fabs(is - right) <= tolerance * fmax(1, fabs(right)), "%s %s head %zu row %zu element %zu: %.9g, "
-                          "not %.9g", p->spec, options, head, r, t, is, right);
+                cr_assert(fabs(is - right) <= tolerance * fmax(1, fabs(right)),
+                          "%s %s head %zu row %zu element %zu: %.9g, "
+                          "not %.9g",
+                          p->spec, options, head, r, t, is, right);
                 cr_assert(is_lse == right_lse || fabs(is_lse - right_lse) <= 1e-5 * fmax(1, fabs(right_lse)),
-                          "%s %s head %zu row %zu: lse %.9g, not %.9g", p->spec, options, head, r, is_lse, right_lse);
+                          "%s %s head %zu row %zu: lse %.9g, not %.9g", p->spec, options, head, r, is_lse,
+                          right_lse);
             }
     attn_layout_destroy(layout);
     attn_spec_destroy(spec);
     free(q), free(k), free(v), free(out), free(lse);
 }
 
-/* fp32 rounds at 2^-24; sums of some 40 products of size 1 stay well inside 1e-5. bf16 rounds o at 2^-9, f16 at
- * 2^-12; fp64 by the oracle differs from this file only in the order of sums. */
+/* fp32 rounds at 2^-24; sums of some 40 products of size 1 stay well inside 1e-5. bf16 rounds o at 2^-9, f16
+ * at 2^-12; fp64 by the oracle differs from this file only in the order of sums. */
 Test(cli_eval, is_the_definition, .timeout = 120)
 {
     static const problem problems[] = {
@@ -177,8 +185,9 @@ Test(cli_eval, every_kernel)
         char options[128];
         snprintf(options, sizeof options, "--kernel %s --threads 2", info.name);
         if (info.unavailable) {
-            outcome o = shell("cd %s && exec $ATTNLAB eval dense --q q.npy --k k.npy --v v.npy --out x.npy %s",
-                              scratch_folder(), options);
+            outcome o =
+                shell("cd %s && exec $ATTNLAB eval dense --q q.npy --k k.npy --v v.npy --out x.npy %s",
+                      scratch_folder(), options);
             cr_assert(o.exit_code == EXIT_INPUT, "%s: exit %d", options, o.exit_code);
             outcome_free(&o);
             continue;
@@ -195,8 +204,10 @@ Test(cli_eval, result_does_not_depend_on_threads)
     free(make("q.npy", &p, p.h, p.nq, 1));
     free(make("k.npy", &p, p.kv, p.nk, 2));
     free(make("v.npy", &p, p.kv, p.nk, 3));
-    outcome o = shell("cd %s && for t in 1 2 5; do $ATTNLAB eval %s --q q.npy --k k.npy --v v.npy --out $t.npy --threads $t "
-                      "|| exit 1; done; cmp 1.npy 2.npy && cmp 1.npy 5.npy", scratch_folder(), p.spec);
+    outcome o = shell("cd %s && for t in 1 2 5; do $ATTNLAB eval %s --q q.npy --k k.npy --v v.npy --out "
+                      "$t.npy --threads $t "
+                      "|| exit 1; done; cmp 1.npy 2.npy && cmp 1.npy 5.npy",
+                      scratch_folder(), p.spec);
     cr_assert(o.exit_code == 0, "exit %d: %s%s", o.exit_code, o.out, o.err);
     outcome_free(&o);
 }
@@ -208,9 +219,11 @@ Test(cli_eval, may_overwrite_an_input_and_write_to_a_pipe)
     free(make("q.npy", &p, 1, 6, 1));
     free(make("k.npy", &p, 1, 6, 2));
     free(make("v.npy", &p, 1, 6, 3));
-    outcome o = shell("cd %s && E=\"$ATTNLAB eval dense --k k.npy --v v.npy\" && $E --q q.npy --out o.npy && "
-                      "cat q.npy | $E --q /dev/stdin --out - > p.npy && cmp o.npy p.npy && $E --q q.npy --out q.npy && "
-                      "cmp o.npy q.npy", scratch_folder());
+    outcome o = shell(
+        "cd %s && E=\"$ATTNLAB eval dense --k k.npy --v v.npy\" && $E --q q.npy --out o.npy && "
+        "cat q.npy | $E --q /dev/stdin --out - > p.npy && cmp o.npy p.npy && $E --q q.npy --out q.npy && "
+        "cmp o.npy q.npy",
+        scratch_folder());
     cr_assert(o.exit_code == 0, "exit %d: %s%s", o.exit_code, o.out, o.err);
     outcome_free(&o);
 }
@@ -247,7 +260,8 @@ Test(cli_eval, refusals_write_nothing, .timeout = 60)
         char path[600];
         snprintf(path, sizeof path, "%s/%s", folder, files[k].name);
         attn_error err;
-        cr_assert(npy_save(path, files[k].type, files[k].rank, files[k].size, zeros, &err) == ATTN_OK, "%s", err.message);
+        cr_assert(npy_save(path, files[k].type, files[k].rank, files[k].size, zeros, &err) == ATTN_OK, "%s",
+                  err.message);
     }
     size_t before = files_in(folder);
     static const struct {
@@ -280,13 +294,14 @@ Test(cli_eval, refusals_write_nothing, .timeout = 60)
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         outcome o = shell("cd %s && exec $ATTNLAB eval %s", folder, cases[k].arguments);
-        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL), "%s: exit %d: %s",
-                  cases[k].arguments, o.exit_code, o.err);
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL),
+                  "%s: exit %d: %s", cases[k].arguments, o.exit_code, o.err);
         cr_assert(files_in(folder) == before, "%s: a file was left", cases[k].arguments);
         outcome_free(&o);
     }
     outcome o = shell("cd %s && exec $ATTNLAB eval dense --q q --k k --v k --out o --lse /dev/full", folder);
-    cr_assert(o.exit_code == EXIT_MACHINE && one_complaint(&o, "/dev/full", NULL) && files_in(folder) == before,
+    cr_assert(o.exit_code == EXIT_MACHINE && one_complaint(&o, "/dev/full", NULL) &&
+                  files_in(folder) == before,
               "full device: exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
 }

@@ -23,7 +23,8 @@ static attn_layout *layout_of(const char *text, size_t nq, size_t nk)
 
 Test(cli_show, ascii_is_the_mask)
 {
-    static const char *const specs[] = {"dense", "local:k=2", "strided:l=4", "fixed:l=5,c=2", "strided:l=3,causal=0"};
+    static const char *const specs[] = {"dense", "local:k=2", "strided:l=4", "fixed:l=5,c=2",
+                                        "strided:l=3,causal=0"};
     static const size_t shapes[][2] = {{1, 1}, {13, 13}, {5, 20}, {20, 5}, {64, 64}};
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
         for (size_t z = 0; z < sizeof shapes / sizeof *shapes; z++) {
@@ -34,8 +35,10 @@ Test(cli_show, ascii_is_the_mask)
             const char *at = o.out;
             for (size_t r = 0; r < nq; r++, at++) {
                 for (size_t j = 0; j < nk; j++, at++)
-                    cr_assert(*at == (attn_layout_allows(layout, 0, r, j) ? '#' : '.'), "%s nq=%zu n=%zu row %zu key %zu: "
-                              "'%c'", specs[s], nq, nk, r, j, *at);
+                    cr_assert(*at == (attn_layout_allows(layout, 0, r, j) ? '#' : '.'),
+                              "%s nq=%zu n=%zu row %zu key %zu: "
+                              "'%c'",
+                              specs[s], nq, nk, r, j, *at);
                 cr_assert(*at == '\n', "%s nq=%zu n=%zu row %zu does not end", specs[s], nq, nk, r);
             }
             char pairs[64];
@@ -49,7 +52,8 @@ Test(cli_show, ascii_is_the_mask)
 Test(cli_show, utf8_without_a_terminal_has_blocks_and_no_escapes)
 {
     outcome o = shell("LC_ALL=C.UTF-8 $ATTNLAB show local:k=1 -n 3");
-    cr_assert(strncmp(o.out, "\u2588\u2584 \n \u2580\u2580\nlocal:k=1, n=3: 5 pairs, 83.3%", 30) == 0, "%s", o.out);
+    cr_assert(strncmp(o.out, "\u2588\u2584 \n \u2580\u2580\nlocal:k=1, n=3: 5 pairs, 83.3%", 30) == 0, "%s",
+              o.out);
     cr_assert(!strchr(o.out, '\033'), "escape sequences: %s", o.out);
     outcome_free(&o);
 }
@@ -59,11 +63,15 @@ Test(cli_show, colour_only_on_terminals_that_want_it)
     static const struct {
         const char *environment;
         bool colour;
-    } cases[] = {{"TERM=xterm", true}, {"TERM=xterm NO_COLOR=1", false}, {"TERM=dumb", false}, {"TERM=xterm NO_COLOR=", true}};
+    } cases[] = {{"TERM=xterm", true},
+                 {"TERM=xterm NO_COLOR=1", false},
+                 {"TERM=dumb", false},
+                 {"TERM=xterm NO_COLOR=", true}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         outcome o = shell("%s LC_ALL=C.UTF-8 script -qec \"$ATTNLAB show dense -n 4\" /dev/null </dev/null",
                           cases[k].environment);
-        cr_assert(o.exit_code == 0 && strstr(o.out, "10 pairs"), "%s: exit %d: %s", cases[k].environment, o.exit_code, o.err);
+        cr_assert(o.exit_code == 0 && strstr(o.out, "10 pairs"), "%s: exit %d: %s", cases[k].environment,
+                  o.exit_code, o.err);
         cr_assert((strchr(o.out, '\033') != NULL) == cases[k].colour, "%s", cases[k].environment);
         outcome_free(&o);
     }
@@ -83,7 +91,8 @@ Test(cli_show, long_masks_are_scaled_to_fit)
 
 Test(cli_show, npy_and_pbm_hold_every_pair)
 {
-    static const char *const specs[] = {"dense", "local:k=2,causal=0", "strided:l=4", "fixed:l=5,c=2,head=summary"};
+    static const char *const specs[] = {"dense", "local:k=2,causal=0", "strided:l=4",
+                                        "fixed:l=5,c=2,head=summary"};
     for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
         size_t nq = 11, nk = 27;
         const char *npy = scratch_path("m.npy"), *pbm = scratch_path("m.pbm");
@@ -96,7 +105,8 @@ Test(cli_show, npy_and_pbm_hold_every_pair)
         unsigned char keys[11 * 27];
         cr_assert(npy_open(&r, npy, &err) == ATTN_OK, "%s", err.message);
         const npy_shape *shape = npy_reader_shape(r);
-        cr_assert(shape->type == NPY_BOOL && shape->rank == 2 && shape->size[0] == nq && shape->size[1] == nk, "shape");
+        cr_assert(shape->type == NPY_BOOL && shape->rank == 2 && shape->size[0] == nq && shape->size[1] == nk,
+                  "shape");
         cr_assert(npy_read(r, keys, nq * nk, &err) == ATTN_OK, "%s", err.message);
         npy_close(r);
         size_t size, stride = (nk + 7) / 8;
@@ -117,10 +127,12 @@ Test(cli_show, npy_and_pbm_hold_every_pair)
 Test(cli_show, files_to_standard_output)
 {
     outcome o = attnlab("show dense -n 9 --pbm -");
-    cr_assert(o.exit_code == 0 && o.out_size == 7 + 9 * 2 && memcmp(o.out, "P4\n9 9\n", 7) == 0, "%zu bytes", o.out_size);
+    cr_assert(o.exit_code == 0 && o.out_size == 7 + 9 * 2 && memcmp(o.out, "P4\n9 9\n", 7) == 0, "%zu bytes",
+              o.out_size);
     outcome_free(&o);
     o = attnlab("show dense -n 9 --svg -");
-    cr_assert(o.exit_code == 0 && strncmp(o.out, "<svg ", 5) == 0 && strstr(o.out, "</svg>\n"), "%.80s", o.out);
+    cr_assert(o.exit_code == 0 && strncmp(o.out, "<svg ", 5) == 0 && strstr(o.out, "</svg>\n"), "%.80s",
+              o.out);
     outcome_free(&o);
     o = attnlab("show dense -n 9 --png -");
     cr_assert(o.exit_code == 0 && memcmp(o.out, "\x89PNG", 4) == 0, "%zu bytes", o.out_size);
@@ -161,8 +173,8 @@ Test(cli_show, refusals)
     mkdir(folder, 0777);
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         outcome o = shell("cd %s && exec $ATTNLAB show %s", folder, cases[k].arguments);
-        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL), "%s: exit %d: %s",
-                  cases[k].arguments, o.exit_code, o.err);
+        cr_assert(o.exit_code == EXIT_INPUT && one_complaint(&o, cases[k].word, cases[k].hint, NULL),
+                  "%s: exit %d: %s", cases[k].arguments, o.exit_code, o.err);
         outcome_free(&o);
     }
     outcome o = shell("ls -A %s", folder);
@@ -177,7 +189,8 @@ Test(cli_show, all_files_or_none)
     cr_assert(o.exit_code == EXIT_INPUT && !file_exists(scratch_path("m.svg")), "exit %d", o.exit_code);
     outcome_free(&o);
     o = attnlab("show dense --svg %s --png /dev/full", scratch_path("m.svg"));
-    cr_assert(o.exit_code == EXIT_MACHINE && one_complaint(&o, "/dev/full", NULL), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == EXIT_MACHINE && one_complaint(&o, "/dev/full", NULL), "exit %d: %s", o.exit_code,
+              o.err);
     cr_assert(!file_exists(scratch_path("m.svg")), "the other file was written");
     outcome_free(&o);
 }

@@ -39,15 +39,17 @@ Test(check, guard_pages_fault)
             memset(first, 1, sizes[s]);
             cr_assert(guard_intact(&g), "size %zu: not intact after use", sizes[s]);
             unsigned char *beyond = at_end ? first + sizes[s] : first - 1;
-            cr_assert(touch(beyond, false) == SIGSEGV && touch(beyond, true) == SIGSEGV, "size %zu at_end %d: no fault",
-                      sizes[s], at_end);
+            cr_assert(touch(beyond, false) == SIGSEGV && touch(beyond, true) == SIGSEGV,
+                      "size %zu at_end %d: no fault", sizes[s], at_end);
             cr_assert(touch(first, true) == 0, "size %zu: the buffer itself faults", sizes[s]);
             unsigned char *slack = at_end ? first - 1 : first + sizes[s];
             if (g.body > sizes[s]) {
                 *slack ^= 1;
-                cr_assert(!guard_intact(&g), "size %zu at_end %d: a write beside the buffer is not seen", sizes[s], at_end);
+                cr_assert(!guard_intact(&g), "size %zu at_end %d: a write beside the buffer is not seen",
+                          sizes[s], at_end);
             }
-            cr_assert(guard_seal(&g) && touch(first, true) == SIGSEGV && touch(first, false) == 0, "not sealed");
+            cr_assert(guard_seal(&g) && touch(first, true) == SIGSEGV && touch(first, false) == 0,
+                      "not sealed");
             guard_destroy(&g);
         }
 }
@@ -114,7 +116,8 @@ Test(check, the_rounded_truth_is_right_for_every_fill)
         answer a = answer_of(&r);
         check_verdict v = verdict_on(&r, &a);
         cr_assert(!*v.fault, "%s: %s", check_fill_names[fill], v.fault);
-        cr_assert(v.worst_ratio < 0.9, "%s: rounding takes %g of the limit", check_fill_names[fill], v.worst_ratio);
+        cr_assert(v.worst_ratio < 0.9, "%s: rounding takes %g of the limit", check_fill_names[fill],
+                  v.worst_ratio);
         answer_free(&a);
         reference_free(&r);
     }
@@ -206,8 +209,16 @@ Test(check, cases_follow_the_choice)
 {
     const size_t n[] = {19}, d[] = {7};
     check_choice all = {.fill = -1, .dtype = -1}, quick = {.fill = -1, .dtype = -1, .quick = true};
-    check_choice one = {.n = n, .n_count = 1, .dims = d, .dim_count = 1, .nq = 5, .heads = 4, .kv_heads = 2, .batch = 3,
-                        .fill = FILL_INF, .dtype = ATTN_BF16};
+    check_choice one = {.n = n,
+                        .n_count = 1,
+                        .dims = d,
+                        .dim_count = 1,
+                        .nq = 5,
+                        .heads = 4,
+                        .kv_heads = 2,
+                        .batch = 3,
+                        .fill = FILL_INF,
+                        .dtype = ATTN_BF16};
     size_t all_count, quick_count, one_count;
     check_case *cases = check_cases(&all, &all_count), *fewer = check_cases(&quick, &quick_count),
                *single = check_cases(&one, &one_count);
@@ -225,6 +236,7 @@ Test(check, cases_follow_the_choice)
     }
     for (int f = 0; f < CHECK_FILLS; f++)
         cr_assert(fills[f], "--quick leaves out %s", check_fill_names[f]);
-    cr_assert(dtypes[0] && dtypes[1] && dtypes[2] && longer && shorter && grouped, "--quick leaves out a dtype or shape");
+    cr_assert(dtypes[0] && dtypes[1] && dtypes[2] && longer && shorter && grouped,
+              "--quick leaves out a dtype or shape");
     free(cases), free(fewer), free(single);
 }

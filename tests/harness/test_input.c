@@ -48,8 +48,9 @@ static bool same(const operands *a, const operands *b)
 /* English-like bytes of any length: words of a small vocabulary in pseudo-random order. */
 static const char *write_text(const char *name, size_t bytes)
 {
-    static const char *const words[] = {"attention ", "is ", "sparse ", "the ", "pattern ", "of ", "keys ", "that ",
-                                        "every ", "query ", "may ", "see, ", "and ", "a ", "kernel\n", "reads "};
+    static const char *const words[] = {"attention ", "is ",   "sparse ",  "the ",   "pattern ", "of ",
+                                        "keys ",      "that ", "every ",   "query ", "may ",     "see, ",
+                                        "and ",       "a ",    "kernel\n", "reads "};
     const char *path = scratch_path(name);
     char *text = malloc(bytes + 16);
     size_t used = 0;
@@ -69,17 +70,22 @@ Test(input, independent_of_threads_and_repeatable)
     char text[600];
     snprintf(text, sizeof text, "text:%s", write_text("words", 6000));
     const char *const names[] = {"gauss", text};
-    static const input_shape shapes[] = {{2, 4, 4, 1500, 1500, 33}, {1, 4, 2, 700, 1100, 64}, {1, 4, 1, 1100, 700, 8},
-                                         {3, 1, 1, 1, 1, 1}, {1, 2, 2, 600, 600, 256}};
+    static const input_shape shapes[] = {{2, 4, 4, 1500, 1500, 33},
+                                         {1, 4, 2, 700, 1100, 64},
+                                         {1, 4, 1, 1100, 700, 8},
+                                         {3, 1, 1, 1, 1, 1},
+                                         {1, 2, 2, 600, 600, 256}};
     for (size_t n = 0; n < sizeof names / sizeof *names; n++)
         for (size_t z = 0; z < sizeof shapes / sizeof *shapes; z++) {
             omp_set_num_threads(1);
             operands one = fill(names[n], shapes[z], ATTN_F32, 42);
             omp_set_num_threads(5);
-            operands five = fill(names[n], shapes[z], ATTN_F32, 42), other = fill(names[n], shapes[z], ATTN_F32, 43);
+            operands five = fill(names[n], shapes[z], ATTN_F32, 42),
+                     other = fill(names[n], shapes[z], ATTN_F32, 43);
             cr_assert(same(&one, &five), "%s shape %zu: one thread and five differ", names[n], z);
             cr_assert(memcmp(one.q, other.q, one.q_bytes) != 0 && memcmp(one.k, other.k, one.k_bytes) != 0 &&
-                          memcmp(one.v, other.v, one.k_bytes) != 0, "%s shape %zu: the seed does not matter", names[n], z);
+                          memcmp(one.v, other.v, one.k_bytes) != 0,
+                      "%s shape %zu: the seed does not matter", names[n], z);
             for (size_t e = 0; e < one.q_bytes / 4; e++)
                 cr_assert(isfinite(((float *)one.q)[e]), "%s shape %zu: q[%zu]", names[n], z, e);
             release(&one);
@@ -110,8 +116,8 @@ Test(input, golden_values)
     };
     for (size_t k = 0; k < sizeof golden / sizeof *golden; k++) {
         const float *x = golden[k].tensor;
-        cr_assert(x[0] == golden[k].expected[0] && x[600] == golden[k].expected[1], "%s: %a %a", golden[k].what,
-                  (double)x[0], (double)x[600]);
+        cr_assert(x[0] == golden[k].expected[0] && x[600] == golden[k].expected[1], "%s: %a %a",
+                  golden[k].what, (double)x[0], (double)x[600]);
     }
     release(&gauss);
     release(&words);
@@ -132,8 +138,10 @@ Test(input, gauss_scores_have_unit_variance)
             squares += dot / 8 * dot / 8;
         }
     double mean = sum / (512 * 512), variance = squares / (512 * 512) - mean * mean;
-    /* The scores of one query share |q|: the variance of 512 such, each chi-square of 64 degrees, is 2/64/512. */
-    cr_assert(fabs(mean) < 0.02 && fabs(variance - 1) < 5 * sqrt(2 * 2.0 / 64 / 512), "mean %g variance %g", mean, variance);
+    /* The scores of one query share |q|: the variance of 512 such, each chi-square of 64 degrees, is
+     * 2/64/512. */
+    cr_assert(fabs(mean) < 0.02 && fabs(variance - 1) < 5 * sqrt(2 * 2.0 / 64 / 512), "mean %g variance %g",
+              mean, variance);
     release(&o);
 }
 
@@ -148,11 +156,13 @@ Test(input, half_precision_is_the_rounded_float)
                  f16 = fill(names[n], s, ATTN_F16, 3);
         for (size_t e = 0; e < f32.q_bytes / 4; e++) {
             float x = ((float *)f32.q)[e];
-            cr_assert(((uint16_t *)bf16.q)[e] == bf16_from_f32(x) && ((uint16_t *)f16.q)[e] == f16_from_f32(x),
+            cr_assert(((uint16_t *)bf16.q)[e] == bf16_from_f32(x) &&
+                          ((uint16_t *)f16.q)[e] == f16_from_f32(x),
                       "%s q[%zu]=%g", names[n], e, (double)x);
         }
         for (size_t e = 0; e < f32.k_bytes / 4; e++)
-            cr_assert(((uint16_t *)bf16.v)[e] == bf16_from_f32(((float *)f32.v)[e]), "%s v[%zu]", names[n], e);
+            cr_assert(((uint16_t *)bf16.v)[e] == bf16_from_f32(((float *)f32.v)[e]), "%s v[%zu]", names[n],
+                      e);
         release(&f32);
         release(&bf16);
         release(&f16);
@@ -177,16 +187,23 @@ static void attend(attention *a, const operands *x, size_t head, size_t kv_head,
         a->k[e] = ((float *)x->k)[kv_head * a->n * a->dim + e];
         a->v[e] = ((float *)x->v)[kv_head * a->n * a->dim + e];
     }
-    attn_oracle_row(a->dense, 0, i, a->dim, 1 / sqrt((double)a->dim), a->q, a->k, a->v, a->scores, a->o, &a->lse);
+    attn_oracle_row(a->dense, 0, i, a->dim, 1 / sqrt((double)a->dim), a->q, a->k, a->v, a->scores, a->o,
+                    &a->lse);
 }
 
 static attention attention_of(size_t n, size_t dim)
 {
-    attention a = {.n = n, .dim = dim, .q = malloc(dim * 8), .k = malloc(n * dim * 8), .v = malloc(n * dim * 8),
-                   .scores = malloc(n * 8), .o = malloc(dim * 8)};
+    attention a = {.n = n,
+                   .dim = dim,
+                   .q = malloc(dim * 8),
+                   .k = malloc(n * dim * 8),
+                   .v = malloc(n * dim * 8),
+                   .scores = malloc(n * 8),
+                   .o = malloc(dim * 8)};
     attn_spec *spec;
     attn_error err;
-    cr_assert(attn_spec_parse(&spec, "dense", &err) == ATTN_OK && attn_layout_create(&a.dense, spec, n, n, 1, &err) == ATTN_OK,
+    cr_assert(attn_spec_parse(&spec, "dense", &err) == ATTN_OK &&
+                  attn_layout_create(&a.dense, spec, n, n, 1, &err) == ATTN_OK,
               "%s", err.message);
     attn_spec_destroy(spec);
     return a;
@@ -199,8 +216,8 @@ static void attention_free(attention *a)
 }
 
 /* Peaked but not degenerate, and heads that differ in how local they are: what the accuracy of patterns is
- * judged on. Bounds are loose; on white noise every head has entropy about ln(i) - 1/2 and a window of 64 keys
- * holds 64 / i. */
+ * judged on. Bounds are loose; on white noise every head has entropy about ln(i) - 1/2 and a window of 64
+ * keys holds 64 / i. */
 Test(input, text_attention_is_peaked_and_heads_differ, .timeout = 60)
 {
     enum { N = 2048, D = 64, H = 8, WINDOW = 64 };
@@ -226,8 +243,8 @@ Test(input, text_attention_is_peaked_and_heads_differ, .timeout = 60)
         least_window = window < least_window ? window : least_window;
         most_window = window > most_window ? window : most_window;
     }
-    cr_assert(least_window < 0.2 && most_window > 0.8, "the last %d keys hold from %g to %g of the attention", WINDOW,
-              least_window, most_window);
+    cr_assert(least_window < 0.2 && most_window > 0.8, "the last %d keys hold from %g to %g of the attention",
+              WINDOW, least_window, most_window);
     release(&x);
     attention_free(&a);
 }
@@ -255,7 +272,8 @@ Test(input, text_attends_where_the_context_recurs)
                 best = a.scores[j] > a.scores[best] ? j : best;
             hits += best == i - HALF + 1;
         }
-        cr_assert(hits * 10 > rows * 8, "head %zu: %zu of %zu queries find their continuation", context_heads[k], hits, rows);
+        cr_assert(hits * 10 > rows * 8, "head %zu: %zu of %zu queries find their continuation",
+                  context_heads[k], hits, rows);
     }
     release(&x);
     attention_free(&a);
@@ -269,7 +287,8 @@ Test(input, text_values_are_the_bytes)
     operands x = fill(text, (input_shape){1, 2, 2, 4, 4, 10}, ATTN_F32, 1);
     const float *v = x.v;
     cr_assert(memcmp(v, v + 3 * 10, 40) == 0, "equal bytes, different values");
-    cr_assert(memcmp(v, v + 10, 40) != 0 && memcmp(v, v + 40, 40) != 0, "different bytes or heads, equal values");
+    cr_assert(memcmp(v, v + 10, 40) != 0 && memcmp(v, v + 40, 40) != 0,
+              "different bytes or heads, equal values");
     release(&x);
 }
 
@@ -289,10 +308,13 @@ Test(input, text_windows)
              batch = fill(text, (input_shape){3, 1, 1, 300, 300, 24}, ATTN_F32, 1),
              second = fill(tail, (input_shape){1, 1, 1, 300, 300, 24}, ATTN_F32, 1),
              last = fill(text, (input_shape){1, 1, 1, 10, 300, 24}, ATTN_F32, 1);
-    cr_assert(memcmp(whole.k, start.k, 300 * ROW) == 0 && memcmp(whole.q, start.q, 300 * ROW) == 0, "n matters");
+    cr_assert(memcmp(whole.k, start.k, 300 * ROW) == 0 && memcmp(whole.q, start.q, 300 * ROW) == 0,
+              "n matters");
     cr_assert(memcmp(batch.k, start.k, 300 * ROW) == 0, "batch entry 0 is not the beginning");
-    cr_assert(memcmp((char *)batch.q + 300 * ROW, second.q, 300 * ROW) == 0, "batch entry 1 is not the next window");
-    cr_assert(memcmp((char *)start.q + 290 * ROW, last.q, 10 * ROW) == 0, "the last queries are not at the end");
+    cr_assert(memcmp((char *)batch.q + 300 * ROW, second.q, 300 * ROW) == 0,
+              "batch entry 1 is not the next window");
+    cr_assert(memcmp((char *)start.q + 290 * ROW, last.q, 10 * ROW) == 0,
+              "the last queries are not at the end");
     release(&whole), release(&start), release(&batch), release(&second), release(&last);
     free(bytes);
 }
@@ -310,7 +332,8 @@ Test(input, folder_is_its_files_in_order_without_links)
     operands all = fill(text, (input_shape){1, 1, 1, 13, 13, 8}, ATTN_F32, 1);
     input_shape longer = {1, 1, 1, 14, 14, 8};
     attn_error err;
-    cr_assert(input_check(text, &longer, &err) == ATTN_EINVAL && strstr(err.message, "13 bytes") && strstr(err.message, "n=14"),
+    cr_assert(input_check(text, &longer, &err) == ATTN_EINVAL && strstr(err.message, "13 bytes") &&
+                  strstr(err.message, "n=14"),
               "%s", err.message);
     write_whole_file(scratch_path("whole"), "> hello world", 13);
     snprintf(text, sizeof text, "text:%s", scratch_path("whole"));
@@ -350,7 +373,8 @@ Test(input, arrays_are_read_from_their_beginning)
         for (size_t i = 0; i < n; i++)
             for (size_t t = 0; t < D; t++) {
                 for (size_t h = 0; h < H; h++)
-                    cr_assert(((float *)x.q)[((b * H + h) * n + i) * D + t] == q[b][h][i][t], "q %zu %zu %zu %zu", b, h, i, t);
+                    cr_assert(((float *)x.q)[((b * H + h) * n + i) * D + t] == q[b][h][i][t],
+                              "q %zu %zu %zu %zu", b, h, i, t);
                 size_t e = (b * n + i) * D + t;
                 cr_assert(((float *)x.k)[e] == (float)k[b][0][i][t], "k %zu %zu %zu", b, i, t);
                 cr_assert(((float *)x.v)[e] == f32_from_bf16(v[b][0][i][t]), "v %zu %zu %zu", b, i, t);
@@ -376,16 +400,25 @@ Test(input, bad_names)
 {
     static const struct {
         const char *name, *word;
-    } wrong[] = {{"gaus", "gauss"}, {"gauss:1", "--input gauss"}, {"text", "text:PATH"}, {"text:", "text:PATH"},
-                 {"npy:", "npy:DIR"}, {"whatever:x", "npy:DIR"}, {"text:/nowhere/at/all", "/nowhere/at/all"},
-                 {"npy:/nowhere/at/all", "/nowhere/at/all/q.npy"}, {"text:/dev/null", "regular file"}, {"", "gauss"}};
+    } wrong[] = {{"gaus", "gauss"},
+                 {"gauss:1", "--input gauss"},
+                 {"text", "text:PATH"},
+                 {"text:", "text:PATH"},
+                 {"npy:", "npy:DIR"},
+                 {"whatever:x", "npy:DIR"},
+                 {"text:/nowhere/at/all", "/nowhere/at/all"},
+                 {"npy:/nowhere/at/all", "/nowhere/at/all/q.npy"},
+                 {"text:/dev/null", "regular file"},
+                 {"", "gauss"}};
     input_shape s = {1, 1, 1, 4, 4, 4};
     float x[16];
     for (size_t w = 0; w < sizeof wrong / sizeof *wrong; w++) {
         attn_error err;
-        cr_assert(input_check(wrong[w].name, &s, &err) == ATTN_EINVAL && strstr(err.message, wrong[w].word), "%s: %s",
-                  wrong[w].name, err.message);
-        cr_assert(input_fill(wrong[w].name, &s, ATTN_F32, 1, x, x, x, &err) == ATTN_EINVAL, "%s filled", wrong[w].name);
+        cr_assert(input_check(wrong[w].name, &s, &err) == ATTN_EINVAL && strstr(err.message, wrong[w].word),
+                  "%s: %s", wrong[w].name, err.message);
+        cr_assert(input_fill(wrong[w].name, &s, ATTN_F32, 1, x, x, x, &err) == ATTN_EINVAL, "%s filled",
+                  wrong[w].name);
     }
-    cr_assert(strstr(input_describe("gauss"), "noise") && strstr(input_describe("text:x"), "text"), "descriptions");
+    cr_assert(strstr(input_describe("gauss"), "noise") && strstr(input_describe("text:x"), "text"),
+              "descriptions");
 }

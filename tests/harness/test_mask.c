@@ -28,7 +28,8 @@ static attn_layout *layout_of(const char *text, size_t nq, size_t nk)
     return layout;
 }
 
-static const size_t shapes[][2] = {{1, 1}, {2, 2}, {17, 17}, {32, 32}, {12, 30}, {30, 12}, {1, 25}, {25, 1}, {53, 53}};
+static const size_t shapes[][2] = {{1, 1},   {2, 2},  {17, 17}, {32, 32}, {12, 30},
+                                   {30, 12}, {1, 25}, {25, 1},  {53, 53}};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
 Test(mask, every_cell_counts_its_pairs)
@@ -42,20 +43,25 @@ Test(mask, every_cell_counts_its_pairs)
                 mask_grid g;
                 attn_error err;
                 cr_assert(mask_grid_create(&g, layout, 0, most, &err) == ATTN_OK, "%s", err.message);
-                cr_assert(g.rows <= most && g.columns <= most && g.rows * g.cell >= nq && g.columns * g.cell >= nk,
+                cr_assert(g.rows <= most && g.columns <= most && g.rows * g.cell >= nq &&
+                              g.columns * g.cell >= nk,
                           "%s nq=%zu nk=%zu most=%zu: %zu x %zu cells of %zu", specs[s], nq, nk, most, g.rows,
                           g.columns, g.cell);
-                cr_assert(g.cell == 1 || nq > most * (g.cell - 1) || nk > most * (g.cell - 1), "cells too large");
+                cr_assert(g.cell == 1 || nq > most * (g.cell - 1) || nk > most * (g.cell - 1),
+                          "cells too large");
                 for (size_t r = 0; r < g.rows; r++)
                     for (size_t c = 0; c < g.columns; c++) {
                         uint64_t pairs = 0, area = 0;
                         for (size_t i = r * g.cell; i < nq && i < (r + 1) * g.cell; i++)
                             for (size_t j = c * g.cell; j < nk && j < (c + 1) * g.cell; j++, area++)
                                 pairs += attn_layout_allows(layout, 0, i, j);
-                        cr_assert(g.pairs[r * g.columns + c] == pairs, "%s nq=%zu nk=%zu most=%zu cell %zu,%zu: %llu, "
-                                  "not %llu", specs[s], nq, nk, most, r, c,
+                        cr_assert(g.pairs[r * g.columns + c] == pairs,
+                                  "%s nq=%zu nk=%zu most=%zu cell %zu,%zu: %llu, "
+                                  "not %llu",
+                                  specs[s], nq, nk, most, r, c,
                                   (unsigned long long)g.pairs[r * g.columns + c], (unsigned long long)pairs);
-                        cr_assert(fabs(mask_fraction(&g, r, c) - (double)pairs / (double)area) < 1e-15, "fraction");
+                        cr_assert(fabs(mask_fraction(&g, r, c) - (double)pairs / (double)area) < 1e-15,
+                                  "fraction");
                     }
                 mask_grid_destroy(&g);
                 attn_layout_destroy(layout);
@@ -85,8 +91,8 @@ Test(mask, rows_are_what_allows_says)
                 attn_error err;
                 cr_assert(mask_row(layout, 0, r, &combs, keys, &err) == ATTN_OK, "%s", err.message);
                 for (size_t j = 0; j < nk; j++)
-                    cr_assert(keys[j] == attn_layout_allows(layout, 0, r, j), "%s nq=%zu nk=%zu row %zu key %zu", specs[s],
-                              nq, nk, r, j);
+                    cr_assert(keys[j] == attn_layout_allows(layout, 0, r, j),
+                              "%s nq=%zu nk=%zu row %zu key %zu", specs[s], nq, nk, r, j);
             }
             free(combs.at);
             attn_layout_destroy(layout);
@@ -157,12 +163,14 @@ Test(mask, png_decodes_to_the_mask)
         png_image image = {.version = PNG_IMAGE_VERSION};
         cr_assert(png_image_begin_read_from_memory(&image, file, size), "%s", image.message);
         image.format = PNG_FORMAT_GRAY;
-        cr_assert(image.width == nk * scale && image.height == nq * scale, "%u x %u", image.width, image.height);
+        cr_assert(image.width == nk * scale && image.height == nq * scale, "%u x %u", image.width,
+                  image.height);
         unsigned char *pixels = malloc(PNG_IMAGE_SIZE(image));
         cr_assert(png_image_finish_read(&image, NULL, pixels, 0, NULL), "%s", image.message);
         for (size_t y = 0; y < image.height; y++)
             for (size_t x = 0; x < image.width; x++)
-                cr_assert(pixels[y * image.width + x] == (attn_layout_allows(layout, 0, y / scale, x / scale) ? 0 : 255),
+                cr_assert(pixels[y * image.width + x] ==
+                              (attn_layout_allows(layout, 0, y / scale, x / scale) ? 0 : 255),
                           "%s pixel %zu,%zu is %d", specs[s], x, y, pixels[y * image.width + x]);
         free(pixels);
         free(file);
@@ -193,7 +201,8 @@ Test(mask, svg_paints_the_mask_once)
         cr_assert(path || !attn_layout_pairs(layout, 0), "%s: no path", specs[s]);
         unsigned long x, y, w, h;
         int used;
-        for (path = path ? path + 4 : ""; sscanf(path, "M%lu %luh%luv%luh-%*uz%n", &x, &y, &w, &h, &used) == 4; path += used)
+        for (path = path ? path + 4 : "";
+             sscanf(path, "M%lu %luh%luv%luh-%*uz%n", &x, &y, &w, &h, &used) == 4; path += used)
             for (size_t r = y; r < y + h; r++)
                 for (size_t c = x; c < x + w; c++) {
                     cr_assert(r < NQ && c < NK, "%s: %zu,%zu is outside", specs[s], r, c);
@@ -201,8 +210,8 @@ Test(mask, svg_paints_the_mask_once)
                 }
         for (size_t r = 0; r < NQ; r++)
             for (size_t c = 0; c < NK; c++)
-                cr_assert(painted[r][c] == attn_layout_allows(layout, 0, r, c), "%s: pair %zu,%zu painted %d times", specs[s],
-                          r, c, painted[r][c]);
+                cr_assert(painted[r][c] == attn_layout_allows(layout, 0, r, c),
+                          "%s: pair %zu,%zu painted %d times", specs[s], r, c, painted[r][c]);
         free(file);
         mask_grid_destroy(&g);
         attn_layout_destroy(layout);
