@@ -9,7 +9,7 @@ set xlabel 'pairs, as a share of dense attention with the same n'
 set bmargin at screen 0.2; set tmargin at screen 0.9
 set yrange [-0.03 : *]
 eval legend
-eval note('bars: down to the worst 1% of rows; labels: n')
+eval note('numbers beside points: n')
 
 set lmargin at screen 0.08; set rmargin at screen 0.49
 set ylabel 'relative error of the output'
@@ -18,9 +18,7 @@ plot for [k = 0:blocks - 1] data index k using c_cost:c_error with linespoints l
 eval once
 set lmargin at screen 0.57; set rmargin at screen 0.98
 set ylabel 'attention mass kept'
-
 set yrange [-0.03 : 1.05]
-plot for [k = 0:blocks - 1] data index k using c_cost:c_mass:c_least_mass:c_mass with yerrorbars lt end_style[k + 1] lw 0.8 dt 1 pt 0, \
-     for [k = 0:blocks - 1] data index k using c_cost:c_mass with linespoints lt end_style[k + 1], \
-     for [k = 0:blocks - 1] data index k using c_cost:c_mass:(stringcolumn(c_tag)) with labels left offset character 0.7, character 0.5 font ',8' tc rgb '#505050'
+plot for [k = 0:blocks - 1] data index k using c_cost:c_mass with linespoints lt end_style[k + 1], \
+     for [k = 0:blocks - 1] data index k using c_cost:c_mass:(stringcolumn(c_tag)) with labels right offset character -0.6, character 0.5 font ',8' tc rgb '#505050'
 unset multiplot

@@ -5,7 +5,7 @@ WITH costs AS (
     SELECT *, 100.0 * pairs_total / (pattern_pairs(CASE WHEN spec LIKE '%causal=0%' THEN 'dense:causal=0' ELSE 'dense' END, n)
                                      * heads * batch) AS cost
     FROM curves WHERE pattern_rel_err IS NOT NULL OR pattern_mass IS NOT NULL)
-SELECT spec AS series, n, cost, pattern_rel_err AS error, pattern_mass AS mass, coalesce(pattern_mass_q01, pattern_mass_min) AS least_mass,
+SELECT spec AS series, n, cost, pattern_rel_err AS error, pattern_mass AS mass,
        CASE WHEN n IN (max(n) OVER one, min(n) OVER one) AND max(cost) OVER one > 1.2 * min(cost) OVER one
             THEN CASE WHEN n >= 1024 AND n % 1024 = 0 THEN (n / 1024) || 'k' ELSE n END ELSE '' END AS tag,
        style

@@ -52,7 +52,7 @@ set label 2 '' right font ',8' tc rgb '#505050'
 note(text) = "set label 2 '".text."'"
 
 # One line above the panels that says which curve is whose: spec[k] with the point of end_style[k].
-legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set label 300 + k short(spec[k]) at screen key_x, screen key_y left offset character 1.4, 0 font ',10' tc rgb '#202020' point lt end_style[k]; key_x = key_x + (strlen(short(spec[k])) + 5) * 7. / canvas_width }"
+legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set label 300 + k short(spec[k]) at screen key_x, screen key_y left offset character 1.4, 0 font ',10' tc rgb '#202020' point lt end_style[k]; key_x = key_x + (strlen(short(spec[k])) + 5) * 6.4 / canvas_width }"
 
 # ---- axes ----
 

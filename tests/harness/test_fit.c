@@ -54,9 +54,9 @@ static double error_of(int model, rng *random, size_t i, size_t count)
 
 Test(fit, interval_covers_the_true_exponent, .timeout = 120)
 {
-    enum { TRIALS = 400 };
+    enum { TRIALS = 200 };
     for (int model = 0; model < 4; model++)
-        for (size_t count = 3; count <= MOST; count += 2) {
+        for (size_t count = 3; count <= MOST; count += 3) {
             rng random = rng_make(20240501, (uint64_t)model * 100 + count);
             size_t covered = 0;
             for (size_t t = 0; t < TRIALS; t++) {
@@ -69,8 +69,8 @@ Test(fit, interval_covers_the_true_exponent, .timeout = 120)
                           model, count, t);
                 covered += line.lo <= 1.5 && 1.5 <= line.hi;
             }
-            /* 95% of 400 is 380, standard deviation 4.4: four below and, since 100% tells nothing, a cap. */
-            cr_assert(covered >= 362 && covered <= 397, "model %d, %zu points: covered %zu of %d", model,
+            /* 95% of 200 is 190, standard deviation 3.1: four below and, since 100% tells nothing, a cap. */
+            cr_assert(covered >= 178 && covered <= 199, "model %d, %zu points: covered %zu of %d", model,
                       count, covered, TRIALS);
         }
 }
