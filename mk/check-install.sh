@@ -18,9 +18,19 @@ plugin=$(ls "$stage"/examples/plugin/*.so)
 (cd "$stage" && "$attnlab" list plots >/dev/null)
 echo "install: program and example plugin work"
 
-# The README's C program: the first ```c block that has a main().
-awk '/^```c$/ {inside = 1; text = ""; next} /^```$/ {if (inside && text ~ /int main/) {printf "%s", text; exit} inside = 0} inside {text = text $0 "\n"}' \
-    README.md >"$stage/program.c"
+# The first block of C in the README that contains the word $1.
+readme_block() {
+    awk -v word="$1" '/^```c$/ {inside = 1; text = ""; next}
+        /^```$/ {if (inside && index(text, word)) {printf "%s", text; exit} inside = 0}
+        inside {text = text $0 "\n"}' README.md
+}
+
+readme_block ATTN_PLUGIN >"$stage/sevens.c"
+${CC:-gcc} -shared -fPIC "$stage/sevens.c" $(pkg-config --cflags attn) -o "$stage/sevens.so"
+"$attnlab" check --quick --plugin "$stage/sevens.so" >/dev/null
+echo "install: the README's pattern compiles and passes the check"
+
+readme_block 'int main' >"$stage/program.c"
 ${CC:-gcc} -std=c17 "$stage/program.c" $(pkg-config --cflags --libs attn) -o "$stage/shared"
 ${CC:-gcc} -std=c17 "$stage/program.c" $(pkg-config --cflags attn) "$stage/usr/lib/libattn.a" -fopenmp -lm -ldl -o "$stage/static"
 "$stage/shared" >"$stage/shared.out" && "$stage/static" >"$stage/static.out"
