@@ -13,7 +13,8 @@ test: ## install packages if missing, build, run all tests
 	@$(MAKE) --no-print-directory check
 
 check: $(B)/attn-tests $(B)/attnlab $(TEST_PLUGINS) $(EXAMPLE_PLUGINS) ## run all tests; installs nothing
-	$(Q)ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
+	$(Q)LSAN_OPTIONS=suppressions=$(abspath mk/lsan.supp):print_suppressions=0 \
+	  ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
 
 $(B)/tests/%.o: CPPFLAGS_ALL += -Itests
 $(B)/tests/%.o: WARNINGS := $(filter-out -Wpedantic -Wnull-dereference -Wmissing-prototypes -Wunused-macros,$(WARNINGS))
