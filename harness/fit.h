@@ -72,7 +72,8 @@ typedef struct fit_growth {
  * (strided:l=4096 has n l + n^2/(2 l) pairs: equal shares only at n = 2^25). So literal integers are scaled
  * down together until the largest is 4, where the spec stays valid; `scaled` shows it.
  *
- * What can go wrong: large constants inside an expression (n/1000000, 4000*sqrt(n)) are not scaled. Patterns
+ * What can go wrong: large constants inside an expression (n/1000000, 4000*sqrt(n)) are not scaled, and a
+ * plugin's integer that is no size (a mode, a seed) is, which `scaled` shows. Patterns
  * without a closed-form count are evaluated at s = 512, 480, 504 if they stream rows, where lower-order terms
  * and saturation weigh more; those with allows() alone at s = 64, 56, 48, where the terms cannot be told
  * apart and the slope decides between n, n√n and n².

@@ -236,6 +236,17 @@ Test(cli_fit, exact_needs_no_store)
     outcome_free(&o);
 }
 
+/* Without a closed form pairs are counted from rows, without rows from the definition: smaller n, same class. */
+Test(cli_fit, patterns_of_plugins_have_a_class)
+{
+    outcome o = attnlab("fit --exact --plugin \"$ATTN_BUILD\"/tests/plugins/good.so -p bands -p coprime -n 32:128*2 "
+                        "-o jsonl");
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strcmp(field(row_of(o.out, "bands", "flops"), "class"), "n√n") == 0, "%s", o.out);
+    cr_assert(strcmp(field(row_of(o.out, "coprime", "flops"), "class"), "n²") == 0, "%s", o.out);
+    outcome_free(&o);
+}
+
 Test(cli_fit, bad_input_is_one_line)
 {
     static const char *const bad[] = {
