@@ -318,9 +318,9 @@ const command cmd_eval = {
     .min_operands = 1,
     .max_operands = 1,
     .summary = "attention over your own arrays, NumPy files in and out",
-    .details = "Arrays are float32, float64 (computed in fp32, by --kernel oracle in fp64), float16, or uint16 "
-               "holding bf16. Where nq and nk differ the last query sees the last key. A row with no allowed "
-               "key gives zeros, and -inf in lse.",
+    .details = "Arrays are float32, float64 (computed in fp32, by --kernel oracle in fp64), float16, or "
+               "uint16 holding bf16. Where nq and nk differ the last query sees the last key. A row with no "
+               "allowed key gives zeros, and -inf in lse.",
     .options = options,
     .run = run,
 };

@@ -81,8 +81,8 @@ Test(rng, normal_is_box_muller)
             double radius = sqrt(-2 * log(u));
             /* Near u = 1 the radius is the root of a small number: an fp32 u moves it by up to 2^-12. */
             double tolerance = radius < 0.01 ? 3e-4 : 2e-5;
-            double e0 = fabs(x[block * 4 + 2 * pair] - radius * cos(2 * M_PI * turn));
-            double e1 = fabs(x[block * 4 + 2 * pair + 1] - radius * sin(2 * M_PI * turn));
+            double e0 = fabs((double)x[block * 4 + 2 * pair] - radius * cos(2 * M_PI * turn));
+            double e1 = fabs((double)x[block * 4 + 2 * pair + 1] - radius * sin(2 * M_PI * turn));
             cr_assert(e0 < tolerance && e1 < tolerance, "block %zu pair %zu: off by %g and %g", block, pair,
                       e0, e1);
         }
@@ -99,7 +99,7 @@ Test(rng, normal_moments)
         rng_normal_fill(11, stream, 0, N, x);
         double m[5] = {0};
         for (size_t k = 0; k < N; k++) {
-            double v = x[k], p = 1;
+            double v = (double)x[k], p = 1;
             for (int order = 1; order <= 4; order++)
                 m[order] += (p *= v) / N;
         }
@@ -154,7 +154,7 @@ Test(rng, seeds_streams_and_parts_differ)
         rng_normal_fill(other[k].seed, other[k].stream, 0, N, b);
         double correlation = 0;
         for (size_t e = 0; e < N; e++)
-            correlation += (double)a[e] * b[e] / N;
+            correlation += (double)a[e] * (double)b[e] / N;
         cr_assert(fabs(correlation) < 5 / sqrt(N), "pair %zu: correlation %g", k, correlation);
     }
     cr_assert(parent.index == 0, "splitting moved the parent");

@@ -182,10 +182,10 @@ typedef struct attention {
 static void attend(attention *a, const operands *x, size_t head, size_t kv_head, size_t i)
 {
     for (size_t t = 0; t < a->dim; t++)
-        a->q[t] = ((float *)x->q)[(head * a->n + i) * a->dim + t];
+        a->q[t] = (double)((float *)x->q)[(head * a->n + i) * a->dim + t];
     for (size_t e = 0; e < a->n * a->dim; e++) {
-        a->k[e] = ((float *)x->k)[kv_head * a->n * a->dim + e];
-        a->v[e] = ((float *)x->v)[kv_head * a->n * a->dim + e];
+        a->k[e] = (double)((float *)x->k)[kv_head * a->n * a->dim + e];
+        a->v[e] = (double)((float *)x->v)[kv_head * a->n * a->dim + e];
     }
     attn_oracle_row(a->dense, 0, i, a->dim, 1 / sqrt((double)a->dim), a->q, a->k, a->v, a->scores, a->o,
                     &a->lse);
