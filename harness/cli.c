@@ -304,8 +304,8 @@ static attn_status parse(args *a, int argc, char **argv, attn_error *err)
     if (cli_flag(a, "help"))
         return ATTN_OK;
     if (a->operand_count > c->max_operands)
-        return attn_fail(err, ATTN_EINVAL, "'%s' is one argument too many for '%s'; usage: attnlab %s %s",
-                         a->operands[c->max_operands], c->name, c->name, c->operands);
+        return attn_fail(err, ATTN_EINVAL, "'%s' is one argument too many for '%s'; usage: attnlab %s%s%s [options]",
+                         a->operands[c->max_operands], c->name, c->name, *c->operands ? " " : "", c->operands);
     if (a->operand_count < c->min_operands)
         return attn_fail(err, ATTN_EINVAL, "'%s' needs %s; usage: attnlab %s %s [options]", c->name, c->operands,
                          c->name, c->operands);
