@@ -16,7 +16,7 @@ typedef struct metric_bench {
 void metric_bench_open(metric_bench *m, cell c, double seconds);
 void metric_bench_close(metric_bench *m);
 
-enum { CAPTURED = 512 };
+enum { CAPTURED = 1100 }; /* as many as the 1000 timings of a pass, and what goes with them */
 
 typedef struct captured {
     char series[64], unit[16], text[512];
