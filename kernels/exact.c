@@ -67,7 +67,7 @@ static void for_each_key(row *w, const attn_combs *combs, void visit(row *, size
     }
 }
 
-void exact_row(const shape *s, const operands *x, size_t r, attn_comb *at)
+void exact_row(const shape *s, const operands *x, size_t r, attn_comb *at, float *o, float *lse)
 {
     attn_combs combs = {at, s->max_combs, 0};
     attn_layout_row(s->layout, x->layout_head, r, &combs);
@@ -78,7 +78,6 @@ void exact_row(const shape *s, const operands *x, size_t r, attn_comb *at)
     for_each_key(&w, &combs, raise_max);
     for_each_key(&w, &combs, add_key);
     for (size_t c = 0; c < s->dim; c++)
-        element_set(x->o, s->dtype, r * s->dim + c, combs.count ? w.o[c] / w.sum : 0);
-    if (x->lse)
-        x->lse[r] = combs.count ? (float)(w.max + log(w.sum)) : -INFINITY;
+        o[c] = combs.count ? (float)(w.o[c] / w.sum) : 0;
+    *lse = combs.count ? (float)(w.max + log(w.sum)) : -INFINITY;
 }

@@ -5,7 +5,7 @@
 
 #include "kernels/kernel.h"
 
-/* Writes row r of o and lse. combs: scratch for s->max_combs. */
-void exact_row(const shape *s, const operands *x, size_t r, attn_comb *combs);
+/* Row r: o [dim] and its lse. combs: scratch for s->max_combs. */
+void exact_row(const shape *s, const operands *x, size_t r, attn_comb *combs, float *o, float *lse);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct shape {
     float scale;
     size_t max_combs;    /* longest row of the layout */
     uint32_t group;      /* most tiles in a group */
+    bool bundles;        /* some tiles are of residue classes */
 } shape;
 
 /* One query head of one batch entry. */
@@ -55,10 +56,10 @@ typedef struct kernel {
     uint32_t max_group;   /* most tiles worth running in lockstep */
     /* Lays out the scratch memory of one thread; its address is the value returned. */
     void *(*scratch)(arena *a, const shape *s);
-    /* Computes one group of part `part`; `last` when rows are finished in this part. Without a program,
-     * the group holds rows. */
-    void (*run)(const shape *s, const operands *x, const program *p, group g, bool last, void *scratch,
-                tally *count);
+    /* Computes neighbouring groups of one part; `last` when rows are finished in this part. Without a
+     * program, the groups hold rows. */
+    void (*run)(const shape *s, const operands *x, const program *p, const group *groups, uint32_t count,
+                bool last, void *scratch, tally *tally);
 } kernel;
 
 extern const kernel *const kernels[]; /* from kernels.inc, best first; ends with NULL */

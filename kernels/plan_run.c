@@ -75,9 +75,8 @@ static void work(attn_plan *plan, const tensors *x, size_t thread)
 
         operands of = operands_of(plan, x, head);
         const item *it = &plan->items[l->parts[part].first + (i - plan->first_item[stage])];
-        for (uint32_t g = 0; g < it->groups; g++)
-            plan->kernel->run(&plan->shape, &of, &l->program, plan->groups[it->first_group + g],
-                              part + 1 == l->part_count, plan->scratch[thread], count);
+        plan->kernel->run(&plan->shape, &of, &l->program, &plan->groups[it->first_group], it->groups,
+                          part + 1 == l->part_count, plan->scratch[thread], count);
         atomic_fetch_add_explicit(&plan->done[stage], 1, memory_order_release);
     }
     fesetenv(&caller);

@@ -101,6 +101,8 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
     for (size_t h = 0; h < plan->distinct; h++) {
         program *p = &heads[h].program;
         heads[h].part_count = rows ? 1 : p->part_count;
+        for (size_t t = 0; t < p->tile_count && !plan->shape.bundles; t++)
+            plan->shape.bundles = p->tiles[t].row_step > 1;
         for (uint32_t part = 0; part < heads[h].part_count; part++) {
             size_t begin = rows ? 0 : p->parts[part].first_tile;
             size_t end = rows ? plan->shape.nq : begin + p->parts[part].tiles;

@@ -6,7 +6,8 @@
  *   FOR_VECTORS              F(1) ... F(VECTORS)
  *   WIDTHS_1, _2, ...        F(vectors, columns) of o that accumulate at once, widest first, down to one
  *   vf                       a vector of LANES floats, and the functions vf_* on it
- *   vf_transpose, widen_*    LANES x LANES in registers; 16-bit floats to float
+ *   vf_transpose             LANES x LANES in registers
+ *   widen_*, narrow_*        arrays of 16-bit floats to float and back
  *
  * exp2(x), about 1.5 ulp: x = n + f, 2^f by a polynomial, times 2^n.
  *   - NaN stays NaN and +inf does not turn into something small: callers look for both in sums.

@@ -4,7 +4,7 @@
 #define KERNELS_SIMD_AVX2_H
 
 #include "kernels/simd.h"
-#include "kernels/widen_avx2.h"
+#include "kernels/convert_avx2.h"
 
 #define LANES 8
 #define VECTORS 3

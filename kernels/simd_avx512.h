@@ -4,7 +4,7 @@
 #define KERNELS_SIMD_AVX512_H
 
 #include "kernels/simd.h"
-#include "kernels/widen_avx2.h"
+#include "kernels/convert_avx2.h"
 
 #define LANES 16
 #define VECTORS 3

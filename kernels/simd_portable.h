@@ -86,4 +86,16 @@ INLINE void widen_f16(float *dst, const uint16_t *src, size_t count)
         dst[i] = f32_from_f16(src[i]);
 }
 
+INLINE void narrow_bf16(uint16_t *dst, const float *src, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dst[i] = bf16_from_f32(src[i]);
+}
+
+INLINE void narrow_f16(uint16_t *dst, const float *src, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dst[i] = f16_from_f32(src[i]);
+}
+
 #endif

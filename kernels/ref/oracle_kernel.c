@@ -29,16 +29,17 @@ static void widen(scratch *w, const shape *s, const operands *x)
     }
 }
 
-static void compute(const shape *s, const operands *x, const program *p, group g, bool last, void *memory,
-                    tally *count)
+static void compute(const shape *s, const operands *x, const program *p, const group *groups, uint32_t count,
+                    bool last, void *memory, tally *done)
 {
     (void)p;
     (void)last;
-    (void)count;
+    (void)done;
     scratch *w = memory;
     widen(w, s, x);
     double scale = (double)s->scale;
-    for (size_t r = g.first_tile; r < (size_t)g.first_tile + g.tiles; r++) {
+    size_t begin = groups[0].first_tile, end = (size_t)groups[count - 1].first_tile + groups[count - 1].tiles;
+    for (size_t r = begin; r < end; r++) {
         double lse;
         for (size_t c = 0; c < s->dim; c++)
             w->q[c] = element_get(x->q, s->dtype, r * s->dim + c);
@@ -57,7 +58,7 @@ const kernel kernel_oracle = {
     .summary = "the definition in fp64, pair by pair; by name only",
     .dtypes = 1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16,
     .by_name_only = true,
-    .max_group = 64, /* rows for which k and v are widened once */
+    .max_group = 64,
     .scratch = lay_out,
     .run = compute,
 };

@@ -1,0 +1,293 @@
+/* A chunk of keys against a tile: scores and weights, sums, values. Part of forward_body.h, which explains. */
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/exact.h"
+#include "kernels/kernel.h"
+
+enum {
+    ROWS = LANES * VECTORS,
+    MAX_WIDTH = 8 /* columns, of WIDTHS_n */
+};
+#define LEAST 0x1p-32f
+#define MOST 0x1p64f
+
+typedef struct state { /* one tile */
+    _Alignas(64) float minus_reference[ROWS]; /* in units of log2 */
+    float sum[ROWS], chunk_sum[ROWS];
+    float carry[ROWS];    /* what an earlier part's o is to be multiplied by */
+    float *q, *o;         /* [dim][ROWS]: scale * log2(e) * q, and unnormalised o */
+    const tile *tile;
+    uint64_t rows;        /* bits of its rows */
+    uint64_t seen;        /* rows that have met a key */
+    uint64_t dead;        /* rows left to exact_row() */
+    uint32_t vectors;
+    uint32_t run, granule, left; /* what comes next, and granules left */
+    uint32_t slot;        /* first panel slot of its keys */
+    float *to;            /* where its rows of o go, `stride` apart */
+    size_t stride;
+    bool narrow;          /* from there on to x->o, in its dtype */
+} state;
+
+typedef struct granule {
+    const float *k, *v;     /* [KEYS][dim] */
+    const uint64_t *masks;  /* [KEYS], or NULL */
+    uint32_t lo, vectors;
+} granule;
+
+/* Rows to be brought into the cache while something else is computed: rows of a tile lie too far apart, or
+ * are too few, for the hardware to foresee them. */
+typedef struct touch {
+    const char *at;
+    size_t stride, bytes;   /* from row to row, of a row */
+    uint32_t rows;
+} touch;
+
+typedef struct scratch {
+    state *states;          /* [group] */
+    granule *granules;      /* of a chunk */
+    float *p;               /* [granules of a chunk][KEYS][ROWS] */
+    float *k, *v;           /* panels [slots][KEYS][dim] */
+    uint32_t (*keys)[KEYS]; /* [slots]: what the panels hold */
+    float *rows;            /* [stage_rows][dim]: rows of q on their way in, of o on their way out */
+    float *zeros;           /* [dim] */
+    attn_comb *combs;       /* for exact_row */
+    uint32_t chunk;         /* granules in a chunk; the last one takes a quarter more rather than leave a crumb */
+    uint32_t slots, stage_rows;
+    touch q_ahead, o_ahead;
+} scratch;
+
+/* ---- scores ---- */
+
+/* An unrolled loop over x < n, for n known only once the function is inlined: clang optimises a function
+ * before it inlines it, and must not meet a loop of unknown length there. */
+#define EACH(x, n, most) UNROLL for (uint32_t x = 0; x < (most); x++) if (x < (n))
+
+enum mode { PLAIN, MASKED, MAXIMA };
+
+/* KEYS keys x nv vectors. PLAIN and MASKED write p [KEYS][ROWS] and add to chunk_sum; MAXIMA raises max. */
+INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s, const granule *g, float *out)
+{
+    const uint32_t at = g->lo * LANES;
+    const float *q = s->q + at, *k = g->k;
+    vf a[KEYS][VECTORS], odd[KEYS];
+    EACH(v, nv, VECTORS) {
+        vf start = mode == MAXIMA ? vf_set1(0) : vf_load(s->minus_reference + at + v * LANES);
+        UNROLL for (uint32_t r = 0; r < KEYS; r++)
+            a[r][v] = start;
+    }
+    size_t c = 0;
+    if (nv == 1) { /* two chains for each key: one would wait for itself */
+        UNROLL for (uint32_t r = 0; r < KEYS; r++)
+            odd[r] = vf_set1(0);
+        for (; c + 2 <= dim; c += 2) {
+            vf q0 = vf_load(q + c * ROWS), q1 = vf_load(q + (c + 1) * ROWS);
+            UNROLL for (uint32_t r = 0; r < KEYS; r++) {
+                a[r][0] = vf_fma(vf_set1(k[r * dim + c]), q0, a[r][0]);
+                odd[r] = vf_fma(vf_set1(k[r * dim + c + 1]), q1, odd[r]);
+            }
+        }
+    }
+    UNROLL_4
+    for (; c < dim; c++) {
+        vf qv[VECTORS];
+        EACH(v, nv, VECTORS)
+            qv[v] = vf_load(q + c * ROWS + v * LANES);
+        UNROLL for (uint32_t r = 0; r < KEYS; r++) {
+            vf kr = vf_set1(k[r * dim + c]);
+            EACH(v, nv, VECTORS)
+                a[r][v] = vf_fma(kr, qv[v], a[r][v]);
+        }
+    }
+    if (nv == 1)
+        UNROLL for (uint32_t r = 0; r < KEYS; r++)
+            a[r][0] = vf_add(a[r][0], odd[r]);
+
+    if (mode == MAXIMA) {
+        EACH(v, nv, VECTORS) {
+            float *to = out + at + v * LANES;
+            vf max = vf_load(to);
+            UNROLL for (uint32_t r = 0; r < KEYS; r++) {
+                vf x = g->masks ? vf_select((uint32_t)(g->masks[r] >> (at + v * LANES)), a[r][v], max) : a[r][v];
+                max = vf_max(max, x);
+            }
+            vf_store(to, max);
+        }
+        return;
+    }
+    EACH(v, nv, VECTORS) {
+        vf sum = vf_load(s->chunk_sum + at + v * LANES);
+        UNROLL for (uint32_t r = 0; r < KEYS; r++) {
+            vf p = vf_exp2(a[r][v]);
+            if (mode == MASKED)
+                p = vf_keep(p, (uint32_t)(g->masks[r] >> (at + v * LANES)));
+            vf_store(out + r * ROWS + at + v * LANES, p);
+            sum = vf_add(sum, p);
+        }
+        vf_store(s->chunk_sum + at + v * LANES, sum);
+    }
+}
+
+typedef void scores_fn(size_t dim, state *s, const granule *g, float *out);
+#define DEFINE(nv, mode) \
+    static __attribute__((noinline)) void scores_##nv##_##mode(size_t dim, state *s, const granule *g, float *out) \
+    { \
+        scores(nv, mode, dim, s, g, out); \
+    }
+#define DEFINE_MODES(nv) DEFINE(nv, PLAIN) DEFINE(nv, MASKED) DEFINE(nv, MAXIMA)
+FOR_VECTORS(DEFINE_MODES)
+#define NAMES(nv) {[PLAIN] = scores_##nv##_PLAIN, [MASKED] = scores_##nv##_MASKED, [MAXIMA] = scores_##nv##_MAXIMA},
+static scores_fn *const score_table[VECTORS][MAXIMA + 1] = {FOR_VECTORS(NAMES)};
+#undef NAMES
+#undef DEFINE_MODES
+#undef DEFINE
+
+/* ---- values ---- */
+
+/* Adds the granules g[0 .. n), which touch the same nv vectors, to nc columns of o^T. p, o: of the first
+ * vector touched. */
+INLINE void values(const uint32_t nv, const uint32_t nc, size_t dim, const granule *g, uint32_t n, size_t column,
+                   const float *p, float *o)
+{
+    vf a[MAX_WIDTH][VECTORS];
+    EACH(c, nc, MAX_WIDTH)
+        EACH(v, nv, VECTORS)
+            a[c][v] = vf_set1(0);
+    for (uint32_t i = 0; i < n; i++, p += KEYS * ROWS) {
+        const float *row = g[i].v + column;
+        UNROLL for (uint32_t r = 0; r < KEYS; r++, row += dim) {
+            vf pv[VECTORS];
+            EACH(v, nv, VECTORS)
+                pv[v] = vf_load(p + r * ROWS + v * LANES);
+            EACH(c, nc, MAX_WIDTH) {
+                vf b = vf_set1(row[c]);
+                EACH(v, nv, VECTORS)
+                    a[c][v] = vf_fma(b, pv[v], a[c][v]);
+            }
+        }
+    }
+    EACH(c, nc, MAX_WIDTH)
+        EACH(v, nv, VECTORS) {
+            float *to = o + c * ROWS + v * LANES;
+            vf_store(to, vf_add(vf_load(to), a[c][v]));
+        }
+}
+
+typedef void values_fn(size_t dim, const granule *g, uint32_t n, size_t column, const float *p, float *o);
+#define DEFINE(nv, nc) \
+    static __attribute__((noinline)) void values_##nv##_##nc(size_t dim, const granule *g, uint32_t n, size_t column, \
+                                                             const float *p, float *o) \
+    { \
+        values(nv, nc, dim, g, n, column, p, o); \
+    }
+#define DEFINE_WIDTHS(nv) WIDTHS_##nv(DEFINE)
+FOR_VECTORS(DEFINE_WIDTHS)
+#define NAME(nv, nc) {values_##nv##_##nc, nc},
+#define NAMES(nv) {WIDTHS_##nv(NAME)},
+static const struct {
+    values_fn *add;
+    uint32_t width;
+} value_table[VECTORS][4] = {FOR_VECTORS(NAMES)};
+#undef NAMES
+#undef NAME
+#undef DEFINE_WIDTHS
+#undef DEFINE
+
+/* o^T += p v over a chunk: granules that touch the same vectors go together. */
+static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const float *p)
+{
+    for (uint32_t i = 0, next; i < n; i = next) {
+        for (next = i + 1; next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors; next++)
+            ;
+        const float *from = p + (size_t)i * KEYS * ROWS + g[i].lo * LANES;
+        float *to = s->o + g[i].lo * LANES;
+        size_t c = 0;
+        for (uint32_t w = 0; c < dim; w++) {
+            uint32_t width = value_table[g[i].vectors - 1][w].width;
+            for (; dim - c >= width; c += width)
+                value_table[g[i].vectors - 1][w].add(dim, g + i, next - i, c, from, to + c * ROWS);
+        }
+    }
+}
+
+/* ---- a chunk ---- */
+
+INLINE void touch_row(touch *t, const int write)
+{
+    if (!t->rows)
+        return;
+    t->rows--;
+    for (size_t b = 0; b < t->bytes; b += 64)
+        write ? __builtin_prefetch(t->at + b, 1, 3) : __builtin_prefetch(t->at + b, 0, 3);
+    t->at += t->stride;
+}
+
+static void score_chunk(size_t dim, state *t, const granule *g, uint32_t n, float *p, scratch *w)
+{
+    for (uint32_t v = 0; v < t->vectors; v++)
+        vf_store(t->chunk_sum + v * LANES, vf_set1(0));
+    for (uint32_t i = 0; i < n; i++) {
+        score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](dim, t, &g[i], p + (size_t)i * KEYS * ROWS);
+        touch_row(&w->q_ahead, 0);
+        touch_row(&w->o_ahead, 1);
+    }
+}
+
+/* Rows whose reference no longer fits. A row without keys so far has the sum 0, and that is right. */
+static uint64_t misfits(const state *t)
+{
+    uint64_t high = 0, low = 0;
+    for (uint32_t v = 0; v < t->vectors; v++) {
+        vf chunk = vf_load(t->chunk_sum + v * LANES), sum = vf_add(vf_load(t->sum + v * LANES), chunk);
+        high |= (uint64_t)(~vf_le(chunk, vf_set1(MOST)) & ((1u << LANES) - 1)) << (v * LANES);
+        low |= (uint64_t)(~vf_ge(sum, vf_set1(LEAST)) & ((1u << LANES) - 1)) << (v * LANES);
+    }
+    return (high | (low & t->seen)) & t->rows & ~t->dead;
+}
+
+/* Moves the references of the rows `bad` to their maxima in this chunk and computes the chunk again. Rows
+ * that overflow or hold NaN even then are dead. */
+static __attribute__((noinline)) void redo_chunk(size_t dim, state *t, const granule *g, uint32_t n, scratch *w,
+                                                 uint64_t bad)
+{
+    _Alignas(64) float max[ROWS], scale[ROWS];
+    for (uint32_t r = 0; r < ROWS; r++) {
+        max[r] = -INFINITY;
+        scale[r] = 1;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        score_table[g[i].vectors - 1][MAXIMA](dim, t, &g[i], max);
+    for (uint32_t r = 0; r < ROWS; r++)
+        if ((bad >> r & 1) && isfinite(max[r])) {
+            scale[r] = t->sum[r] > 0 ? exp2f(-t->minus_reference[r] - max[r]) : 0;
+            t->minus_reference[r] = -max[r];
+            t->carry[r] *= scale[r];
+            t->sum[r] *= scale[r];
+        }
+    for (uint32_t v = 0; v < t->vectors; v++) {
+        vf by = vf_load(scale + v * LANES);
+        for (size_t c = 0; c < dim; c++) {
+            float *o = t->o + c * ROWS + v * LANES;
+            vf_store(o, vf_mul(vf_load(o), by));
+        }
+    }
+    score_chunk(dim, t, g, n, w->p, w);
+    for (uint32_t r = 0; r < ROWS; r++)
+        if ((bad >> r & 1) && !(t->chunk_sum[r] <= MOST))
+            t->dead |= 1ull << r;
+}
+
+static void compute_chunk(const shape *s, state *t, const granule *g, uint32_t n, scratch *w, tally *count)
+{
+    score_chunk(s->dim, t, g, n, w->p, w);
+    uint64_t bad = misfits(t);
+    if (__builtin_expect(bad != 0, 0)) {
+        redo_chunk(s->dim, t, g, n, w, bad);
+        count->redone++;
+    }
+    for (uint32_t v = 0; v < t->vectors; v++)
+        vf_store(t->sum + v * LANES, vf_add(vf_load(t->sum + v * LANES), vf_load(t->chunk_sum + v * LANES)));
+    add_values(s->dim, t, g, n, w->p);
+}

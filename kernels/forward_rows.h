@@ -1,0 +1,266 @@
+/* Rows on their way in and out: keys gathered into panels, q transposed, o transposed back. Part of
+ * forward_body.h, which explains. */
+
+#define TINY 0x1p-100f /* outputs below: subnormal terms may have contributed */
+#define LOG2_E 1.4426950408889634
+#define LN_2 0.6931471805599453
+
+INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, attn_dtype dtype)
+{
+    if (dtype == ATTN_F32)
+        memcpy(dst, (const float *)tensor + row * dim, dim * sizeof *dst);
+    else if (dtype == ATTN_BF16)
+        widen_bf16(dst, (const uint16_t *)tensor + row * dim, dim);
+    else
+        widen_f16(dst, (const uint16_t *)tensor + row * dim, dim);
+}
+
+INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, attn_dtype dtype)
+{
+    if (dtype == ATTN_F32)
+        memcpy((float *)tensor + row * dim, src, dim * sizeof *src);
+    else if (dtype == ATTN_BF16)
+        narrow_bf16((uint16_t *)tensor + row * dim, src, dim);
+    else
+        narrow_f16((uint16_t *)tensor + row * dim, src, dim);
+}
+
+/* ---- keys: in place where they are contiguous floats, else gathered and widened into the panels ---- */
+
+/* Granule i of a run, through slot `slot` of the panels if need be. A slot that already holds the keys is left
+ * as it is: that is how tiles share what was gathered. */
+static void place(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w,
+                  uint32_t slot, granule *g)
+{
+    size_t dim = s->dim, t0 = (size_t)i * KEYS;
+    bool contiguous = u->list == RUN_COMB && u->width >= u->keys;
+    if (contiguous && s->dtype == ATTN_F32 && u->first + t0 + KEYS <= s->nk) {
+        g->k = (const float *)x->k + (u->first + t0) * dim;
+        g->v = (const float *)x->v + (u->first + t0) * dim;
+        return;
+    }
+    float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
+    uint32_t *held = w->keys[slot];
+    size_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+    size_t tooth = contiguous ? 0 : t0 / u->width, within = contiguous ? t0 : t0 % u->width;
+    for (size_t r = 0; r < keys; r++) {
+        size_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
+        if (++within == u->width) {
+            within = 0;
+            tooth++;
+        }
+        if (held[r] == key)
+            continue;
+        held[r] = (uint32_t)key;
+        widen_row(k + r * dim, x->k, key, dim, s->dtype);
+        widen_row(v + r * dim, x->v, key, dim, s->dtype);
+    }
+    for (size_t r = keys; r < KEYS; r++) { /* padding: any finite row will do */
+        if (held[r] != UINT32_MAX)
+            continue;
+        memset(k + r * dim, 0, dim * sizeof *k);
+        memset(v + r * dim, 0, dim * sizeof *v);
+    }
+    g->k = k;
+    g->v = v;
+}
+
+/* The next chunk of a tile: its granules, and the rows they may touch are noted as seen. */
+static uint32_t next_chunk(const shape *s, const operands *x, const program *p, state *t, scratch *w, tally *count)
+{
+    uint32_t n = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
+    for (uint32_t i = 0; i < n; i++) {
+        const run *u = &p->runs[t->run];
+        granule *g = &w->granules[i];
+        place(s, x, p, u, t->granule, w, t->slot + i, g);
+        g->lo = 0;
+        g->vectors = t->vectors;
+        g->masks = NULL;
+        if (u->mask == RUN_ALL) {
+            t->seen = t->rows;
+        } else {
+            uint32_t mask = u->mask + t->granule * u->mask_step;
+            mask_range range = p->ranges[mask];
+            g->lo = range.lo;
+            g->vectors = (uint32_t)(range.hi - range.lo);
+            g->masks = range.partial ? p->masks + (size_t)mask * KEYS : NULL;
+            t->seen |= range.any;
+        }
+        count->lanes += KEYS * LANES * g->vectors;
+        if (++t->granule == u->granules) {
+            t->granule = 0;
+            t->run++;
+        }
+    }
+    t->left -= n;
+    return n;
+}
+
+/* ---- q ---- */
+
+/* `rows` rows of floats, `stride` apart, into q^T [dim][ROWS], times `scale`; lanes beyond are 0. */
+static void transpose_in(float *q, const float *from, size_t stride, size_t rows, size_t dim, float scale)
+{
+    for (size_t v = 0; v < rows; v += LANES) {
+        size_t c = 0;
+        for (; c + LANES <= dim; c += LANES) {
+            vf r[LANES];
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                r[i] = v + i < rows ? vf_loadu(from + (v + i) * stride + c) : vf_set1(0);
+            vf_transpose(r);
+            UNROLL for (size_t i = 0; i < LANES; i++)
+                vf_store(q + (c + i) * ROWS + v, vf_mul(r[i], vf_set1(scale)));
+        }
+        for (; c < dim; c++)
+            for (size_t i = v; i < v + LANES; i++)
+                q[c * ROWS + i] = i < rows ? from[i * stride + c] * scale : 0;
+    }
+}
+
+/* Begins a tile whose rows of q are at `from` as floats, `stride` apart, or, when that is NULL, in the tensor. */
+static void load_tile(const shape *s, const operands *x, const tile *t, const float *from, size_t stride, state *to,
+                      scratch *w)
+{
+    to->tile = t;
+    to->rows = t->count == 64 ? UINT64_MAX : (1ull << t->count) - 1;
+    to->seen = t->merge;
+    to->dead = 0;
+    to->vectors = (t->count + LANES - 1) / LANES;
+    to->run = t->first_run;
+    to->granule = 0;
+    to->left = t->granules;
+    for (uint32_t r = 0; r < ROWS; r++) {
+        to->minus_reference[r] = to->sum[r] = 0;
+        to->carry[r] = 1;
+    }
+    for (uint32_t r = 0; t->merge >> r; r++)
+        if (t->merge >> r & 1) {
+            size_t row = t->row0 + (size_t)r * t->row_step;
+            to->minus_reference[r] = -x->reference[row];
+            to->sum[r] = x->sum[row];
+            if (!(to->sum[r] >= 0)) /* given up in the earlier part */
+                to->dead |= 1ull << r;
+        }
+    if (!from && s->dtype == ATTN_F32) {
+        from = (const float *)x->q + t->row0 * s->dim;
+        stride = t->row_step * s->dim;
+    } else if (!from) {
+        for (uint32_t r = 0; r < t->count; r++)
+            widen_row(w->rows + r * s->dim, x->q, t->row0 + (size_t)r * t->row_step, s->dim, s->dtype);
+        from = w->rows;
+        stride = s->dim;
+    }
+    transpose_in(to->q, from, stride, t->count, s->dim, (float)((double)s->scale * LOG2_E));
+    memset(to->o, 0, s->dim * ROWS * sizeof *to->o);
+}
+
+/* ---- o ---- */
+
+/* Rows v .. v + LANES of a tile, cut at its end: row i becomes o[i] * by[i], plus earlier[i] * carry[i] when
+ * `merge`; weight[i] is the sum of its magnitudes (not finite exactly when an element is not, short of
+ * overflow). */
+INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint32_t v, const float *by,
+                          float *const to[LANES], const float *const earlier[LANES], float weight[LANES])
+{
+    size_t dim = s->dim, rows = t->tile->count - v < LANES ? t->tile->count - v : LANES, c = 0;
+    vf sums[LANES];
+    UNROLL for (size_t i = 0; i < LANES; i++)
+        sums[i] = vf_set1(0);
+    for (; c + LANES <= dim; c += LANES) {
+        vf r[LANES];
+        UNROLL for (size_t i = 0; i < LANES; i++)
+            r[i] = vf_mul(vf_load(t->o + (c + i) * ROWS + v), vf_load(by));
+        vf_transpose(r);
+        UNROLL for (size_t i = 0; i < LANES; i++) {
+            if (i >= rows)
+                continue;
+            if (merge)
+                r[i] = vf_fma(vf_loadu(earlier[i] + c), vf_set1(t->carry[v + i] * by[i]), r[i]);
+            sums[i] = vf_add(sums[i], vf_abs(r[i]));
+            vf_storeu(to[i] + c, r[i]);
+        }
+    }
+    for (size_t i = 0; i < rows; i++) {
+        _Alignas(64) float sum[LANES];
+        vf_store(sum, sums[i]);
+        weight[i] = 0;
+        for (size_t l = 0; l < LANES; l++)
+            weight[i] += sum[l];
+        for (size_t e = c; e < dim; e++) {
+            float o = t->o[e * ROWS + v + i] * by[i];
+            if (merge)
+                o += earlier[i][e] * (t->carry[v + i] * by[i]);
+            weight[i] += fabsf(o);
+            to[i][e] = o;
+        }
+    }
+}
+
+/* Whether fp32 may have failed a row. `weight` is that of its o, normalised when `last`. */
+INLINE bool is_doubtful(const state *t, uint32_t r, float weight, bool last)
+{
+    if (t->dead >> r & 1)
+        return true;
+    if (!(t->seen >> r & 1))
+        return weight != 0; /* 0 * NaN behind a mask */
+    return !(weight <= FLT_MAX) || !(t->sum[r] >= LEAST) ||
+           (last && weight < TINY && (weight > 0 || t->sum[r] < 0x1p-8f));
+}
+
+/* lse = reference * ln 2 + ln(sum) for LANES rows with positive finite sums; the others are not used.
+ * sum = 2^e m with m in [0.7, 1.41); ln m = 2 atanh(z), z = (m - 1) / (m + 1), |z| < 0.172: the series to z^11
+ * leaves 2e-11. In double, so that only the result is rounded; without branches, so that it is vectorised. */
+INLINE void log_sum_exp(const float minus_reference[LANES], const float sum[LANES], float lse[LANES])
+{
+    for (uint32_t i = 0; i < LANES; i++) {
+        int32_t bits = (int32_t)float_bits(sum[i]), e = (bits - 0x3f3504f3) >> 23;
+        double m = (double)float_from_bits((uint32_t)bits - ((uint32_t)e << 23));
+        double z = (m - 1) / (m + 1), y = z * z;
+        double log_m = 2 * z * (1 + y * (1. / 3 + y * (1. / 5 + y * (1. / 7 + y * (1. / 9 + y * (1. / 11))))));
+        lse[i] = (float)(((double)e - (double)minus_reference[i]) * LN_2 + log_m);
+    }
+}
+
+static void store_tile(const shape *s, const operands *x, const state *t, bool last, scratch *w, tally *count)
+{
+    const tile *of = t->tile;
+    size_t dim = s->dim;
+    for (uint32_t v = 0; v < of->count; v += LANES) {
+        _Alignas(64) float by[LANES];
+        float weight[LANES], lse[LANES], *to[LANES] = {0};
+        const float *earlier[LANES] = {0};
+        uint32_t rows = of->count - v < LANES ? of->count - v : LANES;
+        bool merge = of->merge >> v & ((1ull << rows) - 1);
+        for (uint32_t i = 0; i < rows; i++) {
+            size_t row = of->row0 + (size_t)(v + i) * of->row_step;
+            to[i] = t->to + (v + i) * t->stride;
+            earlier[i] = of->merge >> (v + i) & 1 ? x->partial + row * dim : w->zeros;
+        }
+        for (uint32_t i = 0; i < LANES; i++)
+            by[i] = !last ? 1 : t->sum[v + i] > 0 ? 1 / t->sum[v + i] : 0;
+        if (merge)
+            transpose_out(true, s, t, v, by, to, earlier, weight);
+        else
+            transpose_out(false, s, t, v, by, to, earlier, weight);
+        log_sum_exp(t->minus_reference + v, t->sum + v, lse);
+
+        for (uint32_t i = 0; i < rows; i++) {
+            uint32_t r = v + i;
+            size_t row = of->row0 + (size_t)r * of->row_step;
+            bool doubtful = is_doubtful(t, r, weight[i], last), seen = t->seen >> r & 1;
+            if (!last) {
+                x->reference[row] = -t->minus_reference[r];
+                x->sum[row] = doubtful ? NAN : t->sum[r];
+                continue;
+            }
+            if (doubtful) {
+                exact_row(s, x, row, w->combs, to[i], &lse[i]);
+                count->exact_rows++;
+            }
+            if (x->lse)
+                x->lse[row] = seen ? lse[i] : -INFINITY;
+            if (t->narrow)
+                narrow_row(x->o, row, to[i], dim, s->dtype);
+        }
+    }
+}
