@@ -152,7 +152,8 @@ static attn_status print_speed(const printer *p, const emit_value *setting, cons
     char identity[96] = "not measured";
     if (timed) {
         of_rate.slope = of_flops.slope - of_time.slope;
-        snprintf(identity, sizeof identity, "= %.3f (flops) - %.3f (rate)", of_flops.slope, of_rate.slope);
+        snprintf(identity, sizeof identity, "= %.3f (flops) %c %.3f (rate)", of_flops.slope,
+                 of_rate.slope < 0 ? '+' : '-', fabs(of_rate.slope));
     }
     print_measured(p, setting, "time", &of_time, n, time, count, identity);
     attn_status status =

@@ -106,8 +106,10 @@ Test(cli_fit, table_adds_up_as_printed)
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
     size_t seen = 0;
     double time, flops, rate;
+    char sign;
     for (const char *at = o.out; (at = strstr(at, "= ")); at++)
-        if (sscanf(at, "= %lf (flops) - %lf (rate)", &flops, &rate) == 2) {
+        if (sscanf(at, "= %lf (flops) %c %lf (rate)", &flops, &sign, &rate) == 3) {
+            rate = sign == '-' ? rate : -rate;
             const char *line = at;
             while (line > o.out && line[-1] != '\n')
                 line--;
