@@ -9,7 +9,7 @@
  *   vf_transpose             LANES x LANES in registers
  *   widen_*, narrow_*        arrays of 16-bit floats to float and back
  *
- * exp2(x), about 1.5 ulp: x = n + f, 2^f by a polynomial, times 2^n.
+ * exp2(x), within 1.6 ulp: x = n + f, 2^f by a polynomial, times 2^n.
  *   - NaN stays NaN and +inf does not turn into something small: callers look for both in sums.
  *   - Below EXP2_ZERO the result is 0. Sums that matter are at least 2^-32 (see forward_body.h), so what is
  *     dropped is below 2^-68 of them, and no weight is ever subnormal (slow on many CPUs). */

@@ -64,7 +64,7 @@ ATTN_API void attn_plan_run(attn_plan *plan, const void *q, const void *k, const
 
 ATTN_API const attn_cost *attn_plan_cost(const attn_plan *plan);
 ATTN_API const char *attn_plan_kernel(const attn_plan *plan); /* the name of the kernel chosen */
-ATTN_API const char *attn_plan_isa(const attn_plan *plan);    /* "portable", "avx2", "avx512" */
+ATTN_API const char *attn_plan_isa(const attn_plan *plan);    /* "portable", "avx2", "avx512"; "fp64": the oracle */
 ATTN_API int attn_plan_threads(const attn_plan *plan);
 
 /* ---- the kernels of this build, in order of preference ---- */

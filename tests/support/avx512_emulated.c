@@ -1,5 +1,6 @@
 /* The AVX-512 kernel with SIMDe's functions in place of the intrinsics, so that its logic is tested on any
  * machine. */
+#include "support/exp2_instances.h"
 #include "support/kernel_list.h"
 
 #if defined(__has_include)
@@ -19,6 +20,8 @@
 #include "kernels/forward_body.h"
 
 const kernel *const avx512_emulated = &kernel_avx512_emulated;
+DEFINE_EXP2(exp2_emulated);
 #else
+exp2_array *const exp2_emulated = NULL;
 const kernel *const avx512_emulated = NULL;
 #endif
