@@ -17,7 +17,7 @@ define BENCH_PREPARE
 @mkdir -p $(dir $(BENCH_DB)) $(dir $(BENCH_PLOTS))
 endef
 
-bench: ## measure the four families, print table and exponents, draw pictures (about 3 minutes)
+bench: ## measure the four families, print table and exponents, draw pictures (2 to 3 minutes)
 	$(BENCH_PREPARE)
 	@echo "attnlab: input $(BENCH_INPUT): queries, keys and values are derived from these texts" >&2
 	$(BENCH_RUN) -p dense -n 1k:16k*2

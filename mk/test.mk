@@ -17,7 +17,6 @@ check: $(B)/attn-tests $(B)/attnlab $(TEST_PLUGINS) $(EXAMPLE_PLUGINS) ## run al
 	  ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
 
 $(B)/tests/%.o: CPPFLAGS_ALL += -Itests
-$(B)/tests/%.o: WARNINGS := $(filter-out -Wpedantic -Wnull-dereference -Wmissing-prototypes -Wunused-macros,$(WARNINGS))
 # Vectors wider than the machine's, passed between static functions only.
 $(B)/tests/support/avx512_emulated.o: CFLAGS_ALL += -Wno-psabi
 
