@@ -282,10 +282,12 @@ static __attribute__((noinline)) void redo_chunk(size_t dim, state *t, const gra
 static void compute_chunk(const shape *s, state *t, const granule *g, uint32_t n, scratch *w, tally *count)
 {
     score_chunk(s->dim, t, g, n, w->p, w);
+    count->granules += n;
     uint64_t bad = misfits(t);
     if (__builtin_expect(bad != 0, 0)) {
         redo_chunk(s->dim, t, g, n, w, bad);
         count->redone++;
+        count->redone_granules += n;
     }
     for (uint32_t v = 0; v < t->vectors; v++)
         vf_store(t->sum + v * LANES, vf_add(vf_load(t->sum + v * LANES), vf_load(t->chunk_sum + v * LANES)));

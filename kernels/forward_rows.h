@@ -225,6 +225,7 @@ static void store_tile(const shape *s, const operands *x, const state *t, bool l
 {
     const tile *of = t->tile;
     size_t dim = s->dim;
+    count->tiles++;
     for (uint32_t v = 0; v < of->count; v += LANES) {
         _Alignas(64) float by[LANES];
         float weight[LANES], lse[LANES], *to[LANES] = {0};

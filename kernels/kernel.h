@@ -39,11 +39,13 @@ typedef struct group {
     uint32_t first_tile, tiles;
 } group;
 
-/* What a run did, against what the plan predicted. */
+/* What a run did. The first three equal the plan's prediction, whatever the data. */
 typedef struct tally {
-    uint64_t lanes;      /* lane-keys computed as planned */
-    uint64_t redone;     /* chunks computed again with another reference */
-    uint64_t exact_rows; /* rows recomputed in fp64 */
+    uint64_t tiles, granules; /* computed */
+    uint64_t lanes;           /* lane-keys computed */
+    uint64_t redone;          /* chunks computed again with another reference, */
+    uint64_t redone_granules; /* and what they hold */
+    uint64_t exact_rows;      /* rows recomputed in fp64 */
 } tally;
 
 typedef struct kernel {

@@ -22,7 +22,7 @@ typedef struct family {
     int part;               /* -1: none of its own */
 } family;
 
-enum { MAX_FAMILIES = 8, VOTING_COMBS = 16 };
+enum { MAX_FAMILIES = MAX_FOLLOWERS, VOTING_COMBS = 16 };
 
 typedef struct lowering {
     const attn_layout *layout;
@@ -109,27 +109,64 @@ static void count_comb(lowering *l, size_t r, const attn_comb *c, const attn_com
     }
 }
 
-/* Whether the residue classes of a family cost less than its keys taken in natural order, in lane-keys.
+/* Whether the phase of a family moves with its rows in a good part of them. */
+static bool follows(const family *f)
+{
+    return f->follow > f->share && f->follow * 4 >= f->rows;
+}
+
+/* What the keys of a family cost as residue classes and in natural order, in lane-keys, from counts alone.
  *
  * A class has `rows` rows and `keys` columns, each padded to whole vectors and granules; above one vector
  * about half of the square is skipped. In natural order every tooth is a diagonal of its own through a tile,
  * lanes + width - 1 keys for each vector of rows, plus about half a granule at its ends. Carrying rows from
  * part to part costs about as much as CARRY keys of a row. */
-static bool worth_a_part(const family *f, geometry g, bool carried)
+static follower price(const family *f, geometry g, bool carried)
 {
     enum { CARRY = 8 };
-    if (f->follow <= f->share || f->follow * 4 < f->rows)
-        return false;
     double classes = (double)(f->step < f->rows ? f->step : f->rows);
     double rows = (double)f->rows / classes, keys = (double)(f->longest * f->width);
     double lanes = rows > g.lanes ? rows + g.lanes / 2.0 : g.lanes;
     keys = (keys < g.keys ? g.keys : keys) * (rows > g.lanes ? 0.6 : 1);
-    double own = classes * (lanes * keys + (carried ? rows * CARRY : 0));
-    double natural = (double)f->teeth * ((double)(g.lanes + f->width - 1) + g.keys / 2.0);
-    return own < natural;
+    return (follower){
+        .step = f->step,
+        .width = f->width,
+        .classes = classes * (lanes * keys + (carried ? rows * CARRY : 0)),
+        .natural = (double)f->teeth * ((double)(g.lanes + f->width - 1) + g.keys / 2.0),
+    };
 }
 
-static attn_status scan(lowering *l, attn_error *err)
+static double gain(const follower *f) { return f->natural - f->classes; }
+
+/* Gives families that follow their rows a part of their own, those that gain most first: the number asked for,
+ * or as many as gain at all; at most MAX_PARTS - 1. */
+static void choose_parts(lowering *l, int classes, program *out)
+{
+    bool several = l->has_rest || l->family_count > 1;
+    family *of[MAX_FAMILIES];
+    follower *list = out->followers;
+    uint32_t count = 0;
+    for (size_t i = 0; i < l->family_count; i++) {
+        family *f = &l->families[i];
+        if (!follows(f))
+            continue;
+        follower priced = price(f, l->b.geometry, several);
+        uint32_t at = count++;
+        for (; at > 0 && gain(&list[at - 1]) < gain(&priced); at--) {
+            list[at] = list[at - 1];
+            of[at] = of[at - 1];
+        }
+        list[at] = priced;
+        of[at] = f;
+    }
+    uint32_t most = classes < 0 || classes > MAX_PARTS - 1 ? MAX_PARTS - 1 : (uint32_t)classes;
+    for (uint32_t i = 0; i < count && l->parts < most && (classes >= 0 || gain(&list[i]) > 0); i++)
+        of[i]->part = (int)l->parts++;
+    out->follower_count = count;
+    out->classes = l->parts;
+}
+
+static attn_status scan(lowering *l, int classes, program *out, attn_error *err)
 {
     attn_comb few[VOTING_COMBS];
     attn_combs before = {few, VOTING_COMBS, 0};
@@ -151,20 +188,7 @@ static attn_status scan(lowering *l, attn_error *err)
             few[c] = l->row.at[c];
     }
 
-    /* At most MAX_PARTS - 1 families get a part of their own; those with the most teeth first. */
-    geometry g = l->b.geometry;
-    bool several = l->has_rest || l->family_count > 1;
-    while (l->parts < MAX_PARTS - 1) {
-        family *best = NULL;
-        for (size_t i = 0; i < l->family_count; i++) {
-            family *f = &l->families[i];
-            if (f->part < 0 && worth_a_part(f, g, several) && (!best || f->teeth > best->teeth))
-                best = f;
-        }
-        if (!best)
-            break;
-        best->part = (int)l->parts++;
-    }
+    choose_parts(l, classes, out);
     for (size_t i = 0; i < l->family_count; i++)
         l->has_rest |= l->families[i].part < 0;
     l->has_rest |= l->family_count == MAX_FAMILIES; /* there may have been more */
@@ -266,10 +290,12 @@ static attn_status finish(lowering *l, program *out, attn_error *err)
         list[i] = (uint32_t)((const uint64_t *)b->offsets.words.at)[i];
 
     const tile *tiles = b->tiles.at;
-    out->lanes = 0;
-    for (size_t i = 0; i < b->tiles.count; i++)
+    out->lanes = out->granules = 0;
+    for (size_t i = 0; i < b->tiles.count; i++) {
+        out->granules += tiles[i].granules;
         if (__builtin_add_overflow(out->lanes, tiles[i].lanes, &out->lanes))
             out->lanes = UINT64_MAX;
+    }
     out->geometry = g;
     out->max_combs = l->max_combs;
     out->tile_count = b->tiles.count;
@@ -284,14 +310,14 @@ static attn_status finish(lowering *l, program *out, attn_error *err)
     return ATTN_OK;
 }
 
-attn_status lower_layout(program *out, const attn_layout *layout, size_t head, geometry g, bool check,
+attn_status lower_layout(program *out, const attn_layout *layout, size_t head, geometry g, int classes, bool check,
                          attn_error *err)
 {
     *out = (program){0};
     lowering l = {.layout = layout, .head = head, .nq = attn_layout_nq(layout), .check = check};
     builder_init(&l.b, g);
     tile_maker_init(&l.maker, &l.b);
-    attn_status status = scan(&l, err);
+    attn_status status = scan(&l, classes, out, err);
     if (status == ATTN_OK)
         status = lower_parts(&l, out, err);
     if (status == ATTN_OK)

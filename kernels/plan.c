@@ -49,6 +49,8 @@ static attn_status check_problem(const attn_problem *p, attn_error *err)
         return attn_fail(err, ATTN_EINVAL, "dtype=%d is not one of f32, bf16, f16", (int)p->dtype);
     if (!isfinite(p->scale))
         return attn_fail(err, ATTN_EINVAL, "scale=%g is not finite", (double)p->scale);
+    if (p->plan != ATTN_PLAN_ESTIMATE && p->plan != ATTN_PLAN_MEASURE)
+        return attn_fail(err, ATTN_EINVAL, "plan=%d is neither estimate nor measure", (int)p->plan);
     if (p->threads < 0 || p->threads > MAX_THREADS)
         return attn_fail(err, ATTN_EINVAL, "threads=%d is outside its range, 0 (all) to %d", p->threads, MAX_THREADS);
 
@@ -110,20 +112,34 @@ static bool is_built_in(const attn_layout *layout)
     return pattern && strcmp(attn_pattern_origin(pattern), "built-in") == 0;
 }
 
+/* The number of classes that gives all these programs again, or CLASSES_ESTIMATED when no one number does. */
+static int resolve_classes(const lowered *heads, size_t count, int asked)
+{
+    uint32_t most = 0;
+    for (size_t h = 0; h < count; h++)
+        most = heads[h].program.classes > most ? heads[h].program.classes : most;
+    for (size_t h = 0; h < count && asked < 0; h++)
+        if (heads[h].program.classes < most && heads[h].program.classes < heads[h].program.follower_count)
+            return CLASSES_ESTIMATED;
+    return (int)most;
+}
+
 static attn_status lower_heads(attn_plan *plan, lowered *heads, attn_error *err)
 {
     const attn_layout *layout = plan->shape.layout;
     bool check = !is_built_in(layout);
+    choice *c = &plan->choice;
     for (size_t h = 0; h < plan->distinct; h++) {
         heads[h].pairs = attn_layout_pairs(layout, h);
         if (plan->kernel->geometry.lanes == 0)
             continue;
-        attn_status status = lower_layout(&heads[h].program, layout, h, plan->kernel->geometry, check, err);
+        attn_status status = lower_layout(&heads[h].program, layout, h, plan->kernel->geometry, c->classes, check, err);
         if (status != ATTN_OK)
             return status;
         if (heads[h].program.max_combs > plan->shape.max_combs)
             plan->shape.max_combs = heads[h].program.max_combs;
     }
+    c->classes = resolve_classes(heads, plan->distinct, c->classes);
     return ATTN_OK;
 }
 
@@ -146,7 +162,8 @@ static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error 
         bool rows = plan->kernel->geometry.lanes == 0;
         uint64_t each = 4 * (uint64_t)s->dim;
         fits = fits && add_product(&cost->pairs_total, uses, heads[h].pairs) &&
-               add_product(&cost->tiles, uses, rows ? s->nq : p->tile_count);
+               add_product(&cost->tiles, uses, rows ? s->nq : p->tile_count) &&
+               add_product(&cost->granules, uses, rows ? 0 : p->granules);
         uint64_t useful = 0, executed = 0;
         fits = fits && add_product(&useful, heads[h].pairs, each) && add_product(&cost->flops_useful, uses, useful) &&
                add_product(&executed, rows ? heads[h].pairs : p->lanes, each) &&
@@ -161,7 +178,7 @@ static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error 
     return ATTN_OK;
 }
 
-attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err)
+attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const kernel *k, choice c, attn_error *err)
 {
     *out = NULL;
     attn_status status = check_problem(problem, err);
@@ -176,6 +193,7 @@ attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const 
         goto cleanup;
     }
     plan->kernel = k;
+    plan->choice = c;
     plan->shape = (shape){.layout = layout, .nq = attn_layout_nq(layout), .nk = attn_layout_nk(layout),
                           .dim = problem->dim, .dtype = problem->dtype,
                           .scale = problem->scale != 0 ? problem->scale : (float)(1 / sqrt((double)problem->dim))};
@@ -193,6 +211,11 @@ attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const 
         status = plan_lay_out(plan, ready, err);
     if (status != ATTN_OK)
         goto cleanup;
+    plan->choice.group = plan->shape.group;
+    if (k->geometry.lanes)
+        choice_name(plan->choice, plan->lowering);
+    else
+        strcpy(plan->lowering, "rows");
     *out = plan;
     plan = NULL;
 
@@ -202,6 +225,20 @@ cleanup:
     free(ready);
     attn_plan_destroy(plan);
     return status;
+}
+
+attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err)
+{
+    choice c = {CLASSES_ESTIMATED, 0};
+    *out = NULL;
+    attn_status status = ATTN_OK;
+    if (problem->lowering && strcmp(problem->lowering, "rows") == 0) {
+        if (k->geometry.lanes)
+            return attn_fail(err, ATTN_EINVAL, "lowering \"rows\" is not one of kernel %s", k->name);
+    } else if (problem->lowering) {
+        status = choice_parse(problem->lowering, &c, err);
+    }
+    return status == ATTN_OK ? plan_create_as(out, problem, k, c, err) : status;
 }
 
 attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_error *err)
@@ -237,12 +274,12 @@ const char *attn_plan_isa(const attn_plan *plan)
     return plan->kernel->isa;
 }
 
+const char *attn_plan_lowering(const attn_plan *plan)
+{
+    return plan->lowering;
+}
+
 int attn_plan_threads(const attn_plan *plan)
 {
     return plan->threads;
-}
-
-const tally *plan_tally(const attn_plan *plan)
-{
-    return &plan->total;
 }

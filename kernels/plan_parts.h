@@ -13,6 +13,7 @@
 
 #include <stdatomic.h>
 
+#include "kernels/choice.h"
 #include "kernels/kernel.h"
 
 typedef struct item {
@@ -38,6 +39,8 @@ struct attn_plan {
     shape shape;
     size_t batch, heads, kv_heads;
     int threads;
+    choice choice;            /* as asked for until planned, then as resolved */
+    char lowering[CHOICE_LENGTH];
     attn_cost cost;
 
     lowered *lowered;         /* [distinct] */
@@ -64,10 +67,17 @@ struct attn_plan {
  * kernels with it. */
 attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err);
 
+/* The same for a given lowering too. */
+attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const kernel *k, choice c, attn_error *err);
+
 /* Cuts the work of a plan whose programs are lowered (in `ready`) and lays out its memory. */
 attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err);
 
 /* What the last run did. */
 const tally *plan_tally(const attn_plan *plan);
+
+/* What of the last run differs from the plan's prediction ("tiles", "granules", "lanes"), or NULL: nothing does.
+ * Debug builds assert it after every run. */
+const char *plan_miscount(const attn_plan *plan);
 
 #endif

@@ -102,12 +102,30 @@ void attn_plan_run(attn_plan *plan, const void *q, const void *k, const void *v,
     plan->total = (tally){0};
     for (size_t t = 0; t < threads; t++) {
         const tally *count = (const tally *)(const void *)((const char *)plan->tallies + t * ARENA_ALIGN);
+        plan->total.tiles += count->tiles;
+        plan->total.granules += count->granules;
         plan->total.lanes += count->lanes;
         plan->total.redone += count->redone;
+        plan->total.redone_granules += count->redone_granules;
         plan->total.exact_rows += count->exact_rows;
     }
 #ifdef ATTN_DEBUG
-    assert(plan->kernel->geometry.lanes == 0 ||
-           plan->total.lanes * 4 * plan->shape.dim == plan->cost.flops_executed);
+    assert(!plan_miscount(plan));
 #endif
+}
+
+const tally *plan_tally(const attn_plan *plan)
+{
+    return &plan->total;
+}
+
+const char *plan_miscount(const attn_plan *plan)
+{
+    const tally *did = &plan->total;
+    const attn_cost *planned = &plan->cost;
+    return plan->kernel->geometry.lanes == 0                             ? NULL
+           : did->tiles != planned->tiles                                ? "tiles"
+           : did->granules != planned->granules                          ? "granules"
+           : did->lanes * 4 * plan->shape.dim != planned->flops_executed ? "lanes"
+                                                                         : NULL;
 }

@@ -22,7 +22,8 @@
 enum {
     MAX_GRANULE_KEYS = 8,
     MAX_TILE_ROWS = 64, /* bits of a mask */
-    MAX_PARTS = 4
+    MAX_PARTS = 4,
+    MAX_FOLLOWERS = 8
 };
 
 /* What a kernel computes at once. lanes * vectors <= MAX_TILE_ROWS, keys <= MAX_GRANULE_KEYS. */
@@ -65,6 +66,12 @@ typedef struct part_tiles {
     uint32_t first_tile, tiles;
 } part_tiles;
 
+/* A family of combs whose phase moves with the row, and what either way of taking it was expected to cost. */
+typedef struct follower {
+    size_t step, width;
+    double classes, natural; /* lane-keys as residue classes, in natural order */
+} follower;
+
 typedef struct program {
     geometry geometry;
     const tile *tiles;
@@ -75,7 +82,11 @@ typedef struct program {
     size_t tile_count, run_count, mask_count, offset_count;
     part_tiles parts[MAX_PARTS];
     uint32_t part_count;
+    uint32_t classes;   /* parts, from the first on, that are residue classes; a natural one may follow */
+    follower followers[MAX_FOLLOWERS]; /* the first `classes` of them are those parts */
+    uint32_t follower_count;
     uint64_t lanes;     /* lane-keys of all tiles */
+    uint64_t granules;
     size_t max_combs;   /* longest row */
 } program;
 

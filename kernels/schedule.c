@@ -88,8 +88,8 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
         lanes += (rows ? (double)plan->shape.nq * (double)plan->shape.nk : (double)heads[h].program.lanes) * uses;
     }
     double fair = tiles / (GROUPS_PER_THREAD * (double)plan->threads);
-    uint32_t most = plan->kernel->max_group;
-    plan->shape.group = fair >= most ? most : fair > 1 ? (uint32_t)fair : 1;
+    uint32_t most = plan->kernel->max_group, asked = plan->choice.group;
+    plan->shape.group = asked ? (asked < most ? asked : most) : fair >= most ? most : fair > 1 ? (uint32_t)fair : 1;
     double target = lanes / (ITEMS_PER_THREAD * (double)plan->threads);
     double least = item_flops / (4 * (double)plan->shape.dim);
     target = target > least ? target : least;

@@ -21,6 +21,13 @@ ATTN_API bool attn_dtype_parse(const char *text, attn_dtype *out);
 
 enum { ATTN_MIN_DIM = 1, ATTN_MAX_DIM = 256 };
 
+/* How the planner chooses among ways to lower a layout to tiles. */
+typedef enum attn_plan_mode {
+    ATTN_PLAN_ESTIMATE, /* by a model of their cost, or by wisdom (attn/wisdom.h) where there is some */
+    ATTN_PLAN_MEASURE   /* by running them, on data made up for it: planning then takes seconds and the memory
+                           of the tensors; what comes out becomes wisdom, which later plans use */
+} attn_plan_mode;
+
 typedef struct attn_problem {
     const attn_layout *layout; /* gives nq, nk, query heads; must outlive the plan */
     size_t batch;
@@ -30,6 +37,8 @@ typedef struct attn_problem {
     float scale;         /* 0: 1/sqrt(dim) */
     int threads;         /* 0: all this process may use */
     const char *kernel;  /* NULL or "auto": the planner's choice; a name is never replaced silently */
+    attn_plan_mode plan;
+    const char *lowering; /* NULL: the planner's choice; else a name as attn_plan_lowering() gives it */
 } attn_problem;
 
 /* What a run costs, known when planned. FLOPs count 2 per multiply-add; exp, max and division apart. */
@@ -41,11 +50,12 @@ typedef struct attn_cost {
     size_t workspace_bytes;    /* everything the plan allocated for running, over all threads */
     uint64_t bytes_model;      /* q, k, v, o, lse once each: the least traffic with memory */
     uint64_t tiles;            /* tiles planned, over batch and query heads */
+    uint64_t granules;         /* of keys, in these tiles: a kernel's least unit of work */
 } attn_cost;
 
 typedef struct attn_plan attn_plan;
 
-/* EINVAL: bad sizes, unknown kernel; EUNAVAILABLE: a kernel this CPU or build cannot run (with the reason),
+/* EINVAL: bad sizes, unknown kernel or lowering; EUNAVAILABLE: a kernel this CPU or build cannot run (with the reason),
  * or none for this dtype; ENOMEM. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_plan_create(attn_plan **out, const attn_problem *problem,
                                                       attn_error *err);
@@ -66,6 +76,10 @@ ATTN_API const attn_cost *attn_plan_cost(const attn_plan *plan);
 ATTN_API const char *attn_plan_kernel(const attn_plan *plan); /* the name of the kernel chosen */
 ATTN_API const char *attn_plan_isa(const attn_plan *plan);    /* "portable", "avx2", "avx512"; "fp64": the oracle */
 ATTN_API int attn_plan_threads(const attn_plan *plan);
+
+/* The name of the lowering chosen: "natural/8", "classes/1". It says which combs are tiled by residue class
+ * and how many tiles run in lockstep. Valid as long as the plan. */
+ATTN_API const char *attn_plan_lowering(const attn_plan *plan);
 
 /* ---- the kernels of this build, in order of preference ---- */
 

@@ -66,7 +66,8 @@ void scene_plan(scene *s)
 {
     attn_error err;
     attn_problem problem = {.layout = s->layout, .batch = s->batch, .kv_heads = s->kv_heads, .dim = s->dim,
-                            .dtype = s->dtype, .scale = s->scale, .threads = s->threads, .kernel = s->kernel};
+                            .dtype = s->dtype, .scale = s->scale, .threads = s->threads, .kernel = s->kernel,
+                            .lowering = s->lowering};
     attn_plan_destroy(s->plan);
     snprintf(s->name, sizeof s->name, "%s %s nq=%zu nk=%zu heads=%zu/%zu batch=%zu d=%zu %s threads=%d seed=%u",
              s->descriptor ? s->descriptor->name : s->kernel ? s->kernel : "auto", s->spec, s->nq, s->nk, s->heads,
@@ -126,6 +127,8 @@ void scene_run(scene *s)
     for (size_t i = 0; i < s->batch * s->heads * s->nq; i++)
         s->lse[i] = 12345;
     attn_plan_run(s->plan, s->q, s->k, s->v, s->o, s->lse);
+    const char *wrong = plan_miscount(s->plan);
+    cr_assert(!wrong, "%s: computed other %s than planned", s->name, wrong);
 }
 
 void scene_oracle(scene *s)

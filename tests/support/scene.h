@@ -14,6 +14,7 @@ typedef struct scene {
     attn_dtype dtype;
     const char *kernel;          /* a name, or */
     const kernel *descriptor;    /* a kernel that is not registered */
+    const char *lowering;        /* NULL: the planner's choice */
     int threads;
     float scale;
     unsigned seed;
@@ -45,7 +46,7 @@ void scene_close(scene *s);
 /* Another kernel, dtype or thread count on the same operands: change the fields and plan again. */
 void scene_plan(scene *s);
 
-void scene_run(scene *s);
+void scene_run(scene *s);         /* asserts that the plan computed what it had predicted */
 void scene_oracle(scene *s);     /* every row, into expected; call after changing operands */
 difference scene_compare(const scene *s);
 
