@@ -13,8 +13,10 @@ static const struct {
     uint32_t bit;
     uint32_t takes; /* everything from here up the ladder */
 } features[] = {
-    {"avx2", CPU_AVX2, CPU_AVX2 | CPU_AVX512 | CPU_AMX},
-    {"avx512", CPU_AVX512, CPU_AVX512 | CPU_AMX},
+    {"avx2", CPU_AVX2, CPU_ALL},
+    {"avx512", CPU_AVX512, CPU_ALL & ~(uint32_t)CPU_AVX2},
+    {"avx512bf16", CPU_AVX512_BF16, CPU_AVX512_BF16},
+    {"avx512fp16", CPU_AVX512_FP16, CPU_AVX512_FP16},
     {"amx", CPU_AMX, CPU_AMX},
 };
 enum { FEATURES = sizeof features / sizeof features[0] };
@@ -45,6 +47,10 @@ static uint32_t detect(void)
         found |= CPU_AVX512;
     if ((found & CPU_AVX512) && (saved & TILES) == TILES && has(d, 1u << 24 | 1u << 22))
         found |= CPU_AMX;
+    if ((found & CPU_AVX512) && has(d, 1u << 23))
+        found |= CPU_AVX512_FP16;
+    if ((found & CPU_AVX512) && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && has(a, 1u << 5))
+        found |= CPU_AVX512_BF16;
     return found;
 }
 #else
@@ -72,7 +78,7 @@ attn_status cpu_disabled(uint32_t *out, attn_error *err)
         while (f < FEATURES && (strlen(features[f].name) != length || strncmp(word, features[f].name, length) != 0))
             f++;
         if (f == FEATURES && length > 0)
-            return attn_fail(err, ATTN_EINVAL, "ATTN_DISABLE_CPU=%s: \"%.*s\" is not a feature; known are avx2, avx512, amx",
+            return attn_fail(err, ATTN_EINVAL, "ATTN_DISABLE_CPU=%s: \"%.*s\" is not a feature; known are " CPU_NAMES,
                              list, (int)(length < 64 ? length : 64), word);
         if (length > 0)
             off |= features[f].takes;
@@ -80,4 +86,24 @@ attn_status cpu_disabled(uint32_t *out, attn_error *err)
     }
     *out = off;
     return ATTN_OK;
+}
+
+attn_status cpu_lacks(uint32_t need, const char **why, attn_error *err)
+{
+    /* One text for each set of features, so that it outlives the call. */
+    static const struct { uint32_t bits; const char *missing, *disabled; } texts[] = {
+        {CPU_AVX2, "this CPU has no AVX2 with FMA, F16C and BMI2", "avx2 is switched off by ATTN_DISABLE_CPU"},
+        {CPU_AVX512, "this CPU has no AVX-512 with F, BW, DQ and VL", "avx512 is switched off by ATTN_DISABLE_CPU"},
+        {CPU_AVX512_BF16, "this CPU has no AVX512-BF16", "avx512bf16 is switched off by ATTN_DISABLE_CPU"},
+        {CPU_AVX512_FP16, "this CPU has no AVX512-FP16", "avx512fp16 is switched off by ATTN_DISABLE_CPU"},
+        {CPU_AMX, "this CPU has no AMX with bf16", "amx is switched off by ATTN_DISABLE_CPU"},
+    };
+    uint32_t off = 0;
+    const uint32_t have = cpu_detect();
+    attn_status status = cpu_disabled(&off, err);
+    *why = NULL;
+    for (size_t t = 0; t < sizeof texts / sizeof texts[0] && !*why && status == ATTN_OK; t++)
+        if (need & texts[t].bits)
+            *why = !(have & texts[t].bits) ? texts[t].missing : off & texts[t].bits ? texts[t].disabled : NULL;
+    return status;
 }

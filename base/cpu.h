@@ -10,8 +10,13 @@ enum {
     CPU_AVX2 = 1u << 0,   /* AVX2, FMA, F16C, BMI2 */
     CPU_AVX512 = 1u << 1, /* AVX-512 F, BW, DQ, VL */
     CPU_AMX = 1u << 2,    /* AMX tiles and bf16 products; the process still has to ask for permission */
-    CPU_ALL = (1u << 3) - 1
+    CPU_AVX512_BF16 = 1u << 3,
+    CPU_AVX512_FP16 = 1u << 4,
+    CPU_ALL = (1u << 5) - 1
 };
+
+/* The names that ATTN_DISABLE_CPU knows, for messages. */
+#define CPU_NAMES "avx2, avx512, avx512bf16, avx512fp16, amx"
 
 /* What this machine has, detected once. */
 uint32_t cpu_detect(void);
@@ -20,5 +25,9 @@ uint32_t cpu_detect(void);
  * those above it on the ladder with it (avx2 < avx512 < amx). Read anew by every call, so that a test can
  * walk down the ladder. EINVAL names a word that is no feature. */
 attn_status cpu_disabled(uint32_t *out, attn_error *err);
+
+/* Why not all of `features` can be used, a static text about the first that cannot, or NULL. EINVAL when
+ * ATTN_DISABLE_CPU is malformed. */
+attn_status cpu_lacks(uint32_t features, const char **why, attn_error *err);
 
 #endif

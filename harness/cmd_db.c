@@ -264,8 +264,8 @@ static int import(const args *a, const char *file)
         status = store_import(s, file, text, size, &counts, &err);
     if (!status)
         fprintf(stderr,
-                "%s: %zu runs, %zu measurements and %zu samples added, %zu measurements known already\n",
-                store_file(s), counts.runs, counts.measurements, counts.samples, counts.known);
+                "%s: %zu runs, %zu measurements, %zu samples and %zu peaks added, %zu measurements known already\n",
+                store_file(s), counts.runs, counts.measurements, counts.samples, counts.peaks, counts.known);
     store_close(s);
     free(text);
     return status ? cli_fail(status, &err) : EXIT_FINE;

@@ -66,10 +66,25 @@ static void print_report(const doctor_report *d)
            count(d, DOCTOR_WARNING), count(d, DOCTOR_MISSING));
 }
 
-static const option options[] = {CLI_OPTION_FORMAT, {0}};
+static const option options[] = {
+    {"peaks", OPTION_FLAG, NULL, "measure what the machine can do at most, and print that instead", NULL, 0, 0, NULL,
+     false},
+    {"threads", OPTION_SIZE, "T", "with --peaks: threads beside one (default: all this process may use)", NULL, 1, 4096,
+     NULL, false},
+    {"max-time", OPTION_SECONDS, "S", "with --peaks: seconds for all of it, about (default 5)", NULL, 0, 0, NULL, false},
+    {"db", OPTION_TEXT, "FILE", "with --peaks: keep every sample in this database", NULL, 0, 0, NULL, false},
+    CLI_OPTION_FORMAT,
+    {0},
+};
 
 static int run(const args *a)
 {
+    static const char *const with_peaks[] = {"threads", "max-time", "db"};
+    if (cli_flag(a, "peaks"))
+        return doctor_peaks(a);
+    for (size_t i = 0; i < sizeof with_peaks / sizeof with_peaks[0]; i++)
+        if (cli_given(a, with_peaks[i]))
+            return cli_complain(EXIT_INPUT, "doctor: --%s goes with --peaks", with_peaks[i]);
     host h;
     environment e;
     doctor_report d = {0};
@@ -102,7 +117,13 @@ const command cmd_doctor = {
     .details =
         "Status: 'ok'; 'note', to know when reading results; 'warning', makes results worse, and the advice "
         "says what helps; 'missing', cannot be measured or used here. Takes under a second; the exit code "
-        "is 0 whatever is found.",
+        "is 0 whatever is found.\n"
+        "\n"
+        "--peaks measures the machine's limits instead, on one thread and on all: multiply-adds of each "
+        "instruction set from registers, tile products, 2^x as the kernels compute it, bandwidth of "
+        "caches and memory. Each is the best of several samples; the spread is what their median lacks to "
+        "it. With --db the roofline plot has its ceilings. `run` takes a peak of its own beside each "
+        "timing.",
     .options = options,
     .run = run,
 };

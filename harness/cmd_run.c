@@ -177,23 +177,6 @@ static int measure_all(session *x, const sweep *cells)
     return printed ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");
 }
 
-static char *environment_text(void)
-{
-    environment now;
-    char *text = NULL;
-    size_t size;
-    FILE *out = open_memstream(&text, &size);
-    if (!out)
-        return NULL;
-    environment_read(&now, "");
-    environment_json(out, &now);
-    if (fclose(out) != 0) {
-        free(text);
-        return NULL;
-    }
-    return text;
-}
-
 static int run(const args *a)
 {
     attn_error err;
@@ -217,7 +200,7 @@ static int run(const args *a)
     x.bar = progress_start(stderr, cells.count);
     host_read(&here, "");
     command_line = run_command_line(&request, cells.cells[0].key.threads);
-    environment_json_text = environment_text();
+    environment_json_text = environment_describe();
     const store_run about = {.host = &here,
                              .build = build_info_get(),
                              .environment = environment_json_text,

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "attn/status.h"
+#include "harness/cli.h"
 #include "harness/clock.h"
 #include "harness/host.h"
 #include "harness/perf.h"
@@ -43,5 +44,8 @@ void doctor_clock(doctor_report *d, clock_quality quality);
 void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core_pmu, int paranoid);
 void doctor_tools(doctor_report *d, const char *path); /* $PATH */
 void doctor_noise(doctor_report *d, const host *h, const environment *e, clock_gaps gaps);
+
+/* doctor --peaks, whole (harness/doctor_peaks.c): measures, keeps, prints. The exit code. */
+int doctor_peaks(const args *a);
 
 #endif

@@ -207,3 +207,20 @@ void environment_json(FILE *out, const environment *e)
     number_member(out, "cpu_quota", e->quota);
     fprintf(out, "\"cpus_allowed\": %zu}", e->allowed);
 }
+
+char *environment_describe(void)
+{
+    environment now;
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    environment_read(&now, "");
+    environment_json(out, &now);
+    if (fclose(out) != 0) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -46,4 +46,7 @@ void environment_read(environment *out, const char *root);
 void host_json(FILE *out, const host *h);
 void environment_json(FILE *out, const environment *e);
 
+/* The environment of this moment as JSON; free() it. NULL: out of memory. */
+char *environment_describe(void);
+
 #endif

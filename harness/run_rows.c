@@ -44,6 +44,8 @@ static const struct {
     {{"flops_executed", NULL, EMIT_COUNT}, NULL, AS_IS},
     {{"flops_measured", NULL, EMIT_COUNT}, NULL, AS_IS},
     {{"gflops", "GFLOP/s", EMIT_FIXED1}, NULL, AS_IS},
+    {{"peak_gflops", NULL, EMIT_FIXED1}, NULL, AS_IS},
+    {{"share_of_peak", "of peak", EMIT_PERCENT}, NULL, AS_IS},
     {{"tile_utilisation", "util", EMIT_PERCENT}, NULL, AS_IS},
     {{"workspace_bytes", "workspace", EMIT_BYTES}, NULL, AS_IS},
     {{"peak_rss_bytes", "peak RSS", EMIT_BYTES}, NULL, AS_IS},

@@ -14,6 +14,7 @@
 #include "harness/build_info.h"
 #include "harness/cell.h"
 #include "harness/host.h"
+#include "harness/peaks/peak.h"
 #include "harness/samples.h"
 
 typedef struct store store;
@@ -86,6 +87,9 @@ typedef struct store_measurement {
 attn_status store_put(store *s, run_ticket *run, const store_measurement *m,
                       char measurement_id[STORE_ID_LENGTH + 1], attn_error *err);
 
+/* What `attnlab doctor --peaks` found, each sample; one transaction. */
+attn_status store_put_peaks(store *s, run_ticket *run, const peak_report *report, attn_error *err);
+
 /* The newest finished measurement of the same cell by the same host and build with at least these metrics;
  * "" when there is none. */
 attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics,
@@ -94,7 +98,7 @@ attn_status store_find(store *s, const run_ticket *run, const store_cell *c, con
 /* ---- copies as text (harness/store_export.c) ---- */
 
 typedef struct store_counts {
-    size_t runs, measurements, samples; /* new ones */
+    size_t runs, peaks, measurements, samples; /* new ones */
     size_t known;                       /* measurements that were there already */
 } store_counts;
 

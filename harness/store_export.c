@@ -12,7 +12,7 @@
 static const record_column head_columns[] = {
     {"format", NULL, NULL, COLUMN_INT},  {"schema", NULL, NULL, COLUMN_INT},
     {"runs", NULL, NULL, COLUMN_INT},    {"measurements", NULL, NULL, COLUMN_INT},
-    {"samples", NULL, NULL, COLUMN_INT},
+    {"samples", NULL, NULL, COLUMN_INT}, {"peaks", NULL, NULL, COLUMN_OPTIONAL}, /* none in version 1 */
 };
 
 static const record_column run_columns[] = {
@@ -40,6 +40,19 @@ static const record_column run_columns[] = {
     {"flags", "b", "flags", COLUMN_TEXT},
     {"mode", "b", "mode", COLUMN_TEXT},
     {"binary_hash", "b", "binary_hash", COLUMN_TEXT},
+};
+
+static const record_column peak_columns[] = {
+    {"run_id", "r", "run_id", COLUMN_TEXT},
+    {"name", "p", "name", COLUMN_TEXT},
+    {"isa", "p", "isa", COLUMN_TEXT},
+    {"threads", "p", "threads", COLUMN_INT},
+    {"rep", "p", "rep", COLUMN_INT},
+    {"unit", "p", "unit", COLUMN_TEXT},
+    {"bytes", "p", "bytes", COLUMN_INT},
+    {"type", NULL, "typeof(p.value)", COLUMN_TEXT},
+    {"value", "p", "value", COLUMN_VALUE},
+    {"reason", "p", "reason", COLUMN_OPTIONAL},
 };
 
 static const record_column measurement_columns[] = {
@@ -82,6 +95,7 @@ static const record_column sample_columns[] = {
 const record_shape record_shapes[RECORD_TYPES] = {
     [RECORD_HEAD] = {"attnlab", head_columns, LENGTH(head_columns)},
     [RECORD_RUN] = {"run", run_columns, LENGTH(run_columns)},
+    [RECORD_PEAK] = {"peak", peak_columns, LENGTH(peak_columns)},
     [RECORD_MEASUREMENT] = {"measurement", measurement_columns, LENGTH(measurement_columns)},
     [RECORD_SAMPLE] = {"sample", sample_columns, LENGTH(sample_columns)},
 };
@@ -91,6 +105,8 @@ static const char *const sources[RECORD_TYPES] = {
     [RECORD_HEAD] = NULL,
     [RECORD_RUN] = "FROM runs r JOIN hosts h ON h.id = r.host JOIN builds b ON b.id = r.build "
                    "ORDER BY r.started, r.run_id",
+    [RECORD_PEAK] = "FROM peaks p JOIN runs r ON r.id = p.run "
+                    "ORDER BY r.started, r.run_id, p.name, p.isa, p.threads, p.rep",
     [RECORD_MEASUREMENT] =
         ", m.id FROM measurements m JOIN runs r ON r.id = m.run JOIN cells c ON c.id = m.cell "
         "ORDER BY r.started, r.run_id, m.started, m.measurement_id",
@@ -212,12 +228,13 @@ static int put_rows(exporter *e, record_type type)
 static int put_head(exporter *e)
 {
     static const char sql[] = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM measurements), "
-                              "(SELECT count(*) FROM samples)";
+                              "(SELECT count(*) FROM samples), (SELECT count(*) FROM peaks)";
     sqlite3_stmt *query = NULL;
     int rc = sqlite3_prepare_v2(e->s->db, sql, -1, &query, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
         const emit_value values[] = {emit_int(RECORDS_FORMAT), emit_int(store_version()),
-                                     column_value(query, 0), column_value(query, 1), column_value(query, 2)};
+                                     column_value(query, 0), column_value(query, 1), column_value(query, 2),
+                                     column_value(query, 3)};
         put_record(e, RECORD_HEAD, values);
         rc = SQLITE_OK;
     }
@@ -234,7 +251,8 @@ attn_status store_export(store *s, bool csv, FILE *out, attn_error *err)
         rc = prepare(&e, type);
     if (!status && rc == SQLITE_OK)
         rc = put_head(&e);
-    if (!status && rc == SQLITE_OK && (rc = put_rows(&e, RECORD_RUN)) == SQLITE_DONE)
+    if (!status && rc == SQLITE_OK && (rc = put_rows(&e, RECORD_RUN)) == SQLITE_DONE &&
+        (rc = put_rows(&e, RECORD_PEAK)) == SQLITE_DONE)
         rc = put_rows(&e, RECORD_MEASUREMENT);
     if (!status && rc != SQLITE_DONE)
         status = store_sql_fail(s->db, rc, "read", s->path, err);

@@ -124,19 +124,48 @@ static attn_status find_series(importer *in, const char *name, const char *unit,
     return status;
 }
 
+/* The column "value" as its type says. */
+static field typed_value(const text_record *line)
+{
+    const char *type = value(line, "type"), *text = value(line, "value");
+    if (text && strcmp(type, "integer") == 0)
+        return field_int("value", strtoll(text, NULL, 10));
+    if (text && strcmp(type, "real") == 0)
+        return (field){.column = "value", .kind = FIELD_REAL, .real = strtod(text, NULL)};
+    return field_text("value", text);
+}
+
+static attn_status add_peak(importer *in, attn_error *err)
+{
+    field fields[STORE_MOST_FIELDS];
+    const text_record *line = in->line;
+    const field by_run = field_text("run_id", value(line, "run_id"));
+    int64_t run, known = 0;
+    attn_status status = store_seek(in->s, "runs", &by_run, 1, &run, err);
+    if (status)
+        return status;
+    if (!run)
+        return wrong(in, err, "a peak of a run that does not precede it");
+    size_t count = fields_of(line, "p", fields);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].column, "value") == 0)
+            fields[i] = typed_value(line);
+    fields[count++] = field_int("run", run);
+    const field key[] = {fields[0], fields[1], fields[2], fields[3], fields[count - 1]}; /* name isa threads rep run */
+    if ((status = store_has(in->s, "peaks", key, sizeof key / sizeof key[0], &known, err)) || known)
+        return status;
+    in->counts->peaks++;
+    return store_insert(in->s, "peaks", fields, count, NULL, err);
+}
+
 static attn_status add_sample(importer *in, attn_error *err)
 {
     const text_record *line = in->line;
-    const char *type = value(line, "type"), *text = value(line, "value");
     if (strcmp(value(line, "measurement_id"), in->measurement_id) != 0)
         return wrong(in, err, "a sample that does not follow its measurement");
     if (!in->measurement)
         return ATTN_OK;
-    field x = field_text("value", text);
-    if (text && strcmp(type, "integer") == 0)
-        x = field_int("value", strtoll(text, NULL, 10));
-    if (text && strcmp(type, "real") == 0)
-        x = (field){.column = "value", .kind = FIELD_REAL, .real = strtod(text, NULL)};
+    const field x = typed_value(line);
     attn_status status = find_series(in, value(line, "series"), value(line, "unit"), err);
     in->counts->samples++;
     return status ? status
@@ -161,7 +190,7 @@ static attn_status check_head(const record_reader *r, const text_record *head, a
 
 attn_status store_import_check(const char *name, const char *text, size_t size, attn_error *err)
 {
-    static const char *const kinds[RECORD_TYPES] = {NULL, "runs", "measurements", "samples"};
+    static const char *const kinds[RECORD_TYPES] = {NULL, "runs", "peaks", "measurements", "samples"};
     record_reader reader;
     text_record head, line;
     bool more;
@@ -174,11 +203,13 @@ attn_status store_import_check(const char *name, const char *text, size_t size, 
                       : attn_fail(err, ATTN_EINVAL, "%s: a header and nothing else, not an export", name);
     while (!status && !(status = record_read(&reader, &line, &more, err)) && more)
         counts[line.type]++;
-    for (size_t t = RECORD_RUN; !status && t < RECORD_TYPES; t++)
-        if (counts[t] != strtoll(value(&head, kinds[t]), NULL, 10))
+    for (size_t t = RECORD_RUN; !status && t < RECORD_TYPES; t++) {
+        const char *announced = value(&head, kinds[t]);
+        if (counts[t] != (announced ? strtoll(announced, NULL, 10) : 0))
             status = attn_fail(err, ATTN_EINVAL,
                                "%s: %lld %s where its first line announces %s: cut off or edited", name,
-                               counts[t], kinds[t], value(&head, kinds[t]));
+                               counts[t], kinds[t], announced ? announced : "none");
+    }
     record_reader_close(&reader);
     return status;
 }
@@ -187,7 +218,7 @@ attn_status store_import(store *s, const char *name, const char *text, size_t si
                          attn_error *err)
 {
     static attn_status (*const add[RECORD_TYPES])(importer *, attn_error *) = {
-        [RECORD_RUN] = add_run, [RECORD_MEASUREMENT] = add_measurement, [RECORD_SAMPLE] = add_sample};
+        [RECORD_RUN] = add_run, [RECORD_PEAK] = add_peak, [RECORD_MEASUREMENT] = add_measurement, [RECORD_SAMPLE] = add_sample};
     attn_status status = store_import_check(name, text, size, err);
     if (status)
         return status;

@@ -273,12 +273,19 @@ static attn_status read_csv_header(record_reader *r, attn_error *err)
     record_union(&known);
     r->line = 1;
     attn_status status = csv_line(r, r->header.names, &r->header.count, err);
-    if (status || r->header.count != known.count)
-        return status ? status : wrong(r, err, "not the header of an export", "");
-    for (size_t k = 0; k < known.count; k++)
-        if (strcmp(known.names[k], r->header.names[k]) != 0)
-            return wrong(r, err, "not a column of an export:", r->header.names[k]);
-    return ATTN_OK;
+    /* Columns may be missing: older exports have fewer. What a record needs, check() misses. */
+    for (size_t k = 0; !status && k < r->header.count; k++) {
+        size_t at = 0, before = 0;
+        while (at < known.count && strcmp(known.names[at], r->header.names[k]) != 0)
+            at++;
+        while (strcmp(r->header.names[before], r->header.names[k]) != 0)
+            before++;
+        if (at == known.count || before < k)
+            status = wrong(r, err, before < k ? "twice the column" : "not a column of an export:", r->header.names[k]);
+    }
+    if (!status && strcmp(r->header.names[0], known.names[0]) != 0)
+        status = wrong(r, err, "the first column is not 'record' but", r->header.names[0]);
+    return status;
 }
 
 /* ---- both ---- */

@@ -1,13 +1,15 @@
 /* The store as text: what an export consists of.
  *
- * One record a line, of four kinds:
+ * One record a line, of five kinds:
  *
  *   attnlab      the first line: format, schema version, and how many of the others follow
  *   run          a run with its host and build
+ *   peak         one sample of one limit of the machine, after its run
  *   measurement  a measurement with its cell, after its run
  *   sample       one sample, after its measurement
  *
- * Runs are ordered by start, measurements by run and start, samples by series and number; equals by id. In
+ * Runs are ordered by start, limits by run and name, measurements by run and start, samples by series and number;
+ * equals by id. In
  * JSON a record is a flat object, in CSV a row under the union of all columns. A sample's value has a type
  * beside it, so that 1 and 1.0 stay apart; reals are the shortest decimals that read back as the same number,
  * or inf, -inf. */
@@ -21,6 +23,7 @@ enum { RECORDS_FORMAT = 1, RECORDS_MOST_COLUMNS = 64 };
 typedef enum record_type {
     RECORD_HEAD,
     RECORD_RUN,
+    RECORD_PEAK,
     RECORD_MEASUREMENT,
     RECORD_SAMPLE,
     RECORD_TYPES

@@ -54,6 +54,16 @@ attn_status store_seek(store *s, const char *table, const field *fields, size_t 
     return rc == SQLITE_ROW || rc == SQLITE_DONE ? ATTN_OK : store_sql_fail(s->db, rc, "read", s->path, err);
 }
 
+attn_status store_has(store *s, const char *table, const field *fields, size_t count, int64_t *found,
+                      attn_error *err)
+{
+    sqlite3_stmt *query = NULL;
+    int rc = execute(s, "SELECT 1 FROM", table, "WHERE", " ", " AND ", " IS ?", fields, count, &query);
+    *found = rc == SQLITE_ROW;
+    sqlite3_finalize(query);
+    return rc == SQLITE_ROW || rc == SQLITE_DONE ? ATTN_OK : store_sql_fail(s->db, rc, "read", s->path, err);
+}
+
 attn_status store_insert(store *s, const char *table, const field *fields, size_t count, int64_t *id,
                          attn_error *err)
 {

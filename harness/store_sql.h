@@ -44,7 +44,11 @@ enum { STORE_MOST_FIELDS = 24 };
 attn_status store_seek(store *s, const char *table, const field *fields, size_t count, int64_t *id,
                        attn_error *err);
 
-/* The same, after inserting the row if it was missing. */
+/* 1 when `table` has a row with these values, else 0. */
+attn_status store_has(store *s, const char *table, const field *fields, size_t count, int64_t *found,
+                      attn_error *err);
+
+/* As store_seek(), after inserting the row if it was missing. */
 attn_status store_intern(store *s, const char *table, const field *fields, size_t count, int64_t *id,
                          attn_error *err);
 

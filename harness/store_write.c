@@ -212,6 +212,44 @@ attn_status store_put(store *s, run_ticket *run, const store_measurement *m,
     return status;
 }
 
+/* ---- limits of the machine ---- */
+
+static attn_status write_peak(store *s, int64_t run, const peak_result *r, size_t rep, attn_error *err)
+{
+    const bool measured = r->count > 0;
+    const field fields[] = {
+        field_int("run", run),
+        field_text("name", r->name),
+        field_text("isa", r->isa),
+        field_int("threads", r->threads),
+        field_int("rep", (int64_t)rep),
+        field_text("unit", r->unit),
+        field_int("bytes", (int64_t)r->bytes),
+        {.column = "value", .kind = measured ? FIELD_REAL : FIELD_NULL, .real = r->samples[rep]},
+        field_text("reason", measured ? NULL : *r->reason ? r->reason : "not said"),
+    };
+    return store_insert(s, "peaks", fields, LENGTH(fields), NULL, err);
+}
+
+attn_status store_put_peaks(store *s, run_ticket *run, const peak_report *report, attn_error *err)
+{
+    run_ticket ticket = *run; /* what a rollback undoes is forgotten */
+    attn_status status = store_exec(s, "BEGIN IMMEDIATE", err);
+    if (!status && !ticket.run)
+        status = write_run(s, &ticket, err);
+    for (size_t i = 0; i < report->count; i++) {
+        const peak_result *r = &report->at[i];
+        for (size_t rep = 0; !status && rep < (r->count ? r->count : 1); rep++)
+            status = write_peak(s, ticket.run, r, rep, err);
+    }
+    if (!status)
+        status = store_exec(s, "COMMIT", err);
+    store_rollback(s);
+    if (!status)
+        *run = ticket;
+    return status;
+}
+
 /* ---- what is there already ---- */
 
 /* Whether each name in the list `few` is in the list `many`. */

@@ -5,6 +5,7 @@
 --   latest        of these, the newest of each cell on each host: what plots want
 --   observations  every sample with its names: long form
 --   failures      cells that could not be measured, and why
+--   limits        of each host, what `attnlab doctor --peaks` found last: the best of the samples
 --
 -- Two more are steps on the way:
 --   scalars       the first sample of each series of a measurement, by name
@@ -68,6 +69,12 @@ SELECT
     (SELECT count(value) FROM samples
      WHERE measurement = m.id AND series = (SELECT id FROM series WHERE name = 'time_ns')) AS time_ns_samples,
 
+    (SELECT avg(value) FROM
+        (SELECT value, row_number() OVER (ORDER BY value) AS rank, count(*) OVER () AS count FROM samples
+         WHERE measurement = m.id AND series = (SELECT id FROM series WHERE name = 'peak_gflops')
+           AND value IS NOT NULL)
+     WHERE rank IN ((count + 1) / 2, count / 2 + 1)) AS peak_gflops,
+
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'flops_useful') AS flops_useful,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'flops_executed') AS flops_executed,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'flops_measured') AS flops_measured,
@@ -99,13 +106,15 @@ JOIN hosts h ON h.id = r.host
 JOIN builds b ON b.id = r.build
 WHERE m.status = 'finished';
 
--- Useful FLOPs over nanoseconds are GFLOP/s; useful over executed FLOPs is the tile utilisation.
+-- Useful FLOPs over nanoseconds are GFLOP/s; useful over executed FLOPs is the tile utilisation; GFLOP/s over those
+-- of the multiply-adds timed beside the samples are the share of the peak.
 CREATE VIEW results AS
 SELECT *,
     CASE pairs_total % (batch * heads)
         WHEN 0 THEN pairs_total / (batch * heads)
         ELSE 1.0 * pairs_total / (batch * heads) END AS pairs, -- of one head, the mean over heads
     flops_useful / time_ns_median AS gflops,
+    flops_useful / time_ns_median / peak_gflops AS share_of_peak,
     1.0 * flops_useful / flops_executed AS tile_utilisation
 FROM measured;
 
@@ -118,3 +127,13 @@ WHERE measurement_id IN (
         FROM measurements m JOIN runs r ON r.id = m.run
         WHERE m.status = 'finished')
     WHERE age = 1);
+
+CREATE VIEW limits AS
+SELECT host, name, isa, threads, unit, bytes, max(value) AS value, count(value) AS samples, min(reason) AS reason,
+       run_id, started
+FROM (SELECT h.fingerprint AS host, p.*, r.run_id, r.started,
+             dense_rank() OVER (PARTITION BY r.host, p.name, p.isa, p.threads
+                                ORDER BY r.started DESC, r.run_id DESC) AS age
+      FROM peaks p JOIN runs r ON r.id = p.run JOIN hosts h ON h.id = r.host)
+WHERE age = 1
+GROUP BY host, name, isa, threads;

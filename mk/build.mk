@@ -1,7 +1,7 @@
 # libattn (base, patterns, kernels) and the program (harness).
 
 LIB_SOURCES := $(sort $(wildcard base/*.c patterns/*.c kernels/*.c kernels/*/*.c))
-PROGRAM_SOURCES := $(sort $(wildcard harness/*.c harness/metrics/*.c))
+PROGRAM_SOURCES := $(sort $(wildcard harness/*.c harness/metrics/*.c harness/peaks/*.c))
 objects = $(patsubst %.c,$(B)/%.o,$1)
 LIB_OBJECTS := $(call objects,$(LIB_SOURCES))
 PROGRAM_OBJECTS := $(call objects,$(PROGRAM_SOURCES))
@@ -51,7 +51,7 @@ $(B)/harness/build_info.o: CPPFLAGS_ALL += -I$(B) -DBUILD_COMPILER='"$(shell $(C
   -DBUILD_FLAGS='"$(strip $(FLAGS) $(CFLAGS))"' -DBUILD_MODE='"$(MODE)"'
 
 # SQL embedded in an object (see the file).
-$(B)/harness/store_schema.o: harness/schema.sql harness/views.sql
+$(B)/harness/store_schema.o: $(wildcard harness/*.sql)
 
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PROGRAM_OBJECTS))
 

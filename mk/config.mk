@@ -37,16 +37,22 @@ LDFLAGS_ALL := $(MODE_$(MODE)) -fopenmp -pthread -Wl,--export-dynamic $(LDFLAGS)
 LIB_LIBS := -lm -ldl
 PROGRAM_LIBS := -lsqlite3 -lpfm -lpng $(LIB_LIBS)
 
-# A file named *_avx2.c is compiled for AVX2, *_avx512.c for AVX-512; nothing else is.
+# A file named *_avx2.c is compiled for AVX2, *_avx512.c for AVX-512 and so on; nothing else is.
+# Flags that the compiler does not know are left out, and the file then says so in its descriptor.
+ISAS := avx2 avx512 avx512bf16 avx512fp16 amx
+known = $(if $(shell $(CC) $1 -E -x c /dev/null >/dev/null 2>&1 && echo yes),$1)
 ifneq (,$(filter x86_64-%,$(MACHINE)))
 ISA_avx2 := -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
+ISA_avx512bf16 := $(ISA_avx512) $(call known,-mavx512bf16)
+ISA_avx512fp16 := $(ISA_avx512) $(call known,-mavx512fp16)
+ISA_amx := $(ISA_avx512) $(call known,-mamx-tile -mamx-bf16)
 endif
-isa_flags = $(if $(filter %_avx2.c,$1),$(ISA_avx2))$(if $(filter %_avx512.c,$1),$(ISA_avx512))
+isa_flags = $(foreach isa,$(ISAS),$(if $(filter %_$(isa).c,$1),$(ISA_$(isa))))
 
 # A change of compiler or flags rebuilds: every object depends on this file.
 STAMP := $(B)/flags
-STAMP_TEXT := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PROGRAM_LIBS) $(ISA_avx2) $(ISA_avx512)
+STAMP_TEXT := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PROGRAM_LIBS) $(foreach isa,$(ISAS),$(ISA_$(isa)))
 ifneq ($(STAMP_TEXT),$(file <$(STAMP)))
 $(shell mkdir -p $(B))
 $(file >$(STAMP),$(STAMP_TEXT))

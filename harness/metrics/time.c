@@ -7,13 +7,20 @@
  *     "interval"     the 95% interval of the median is within TARGET of it on both sides
  *     "time"         the time limit
  *     "count"        MOST samples: what noise is left does not average out
+ *   peak_gflops      multiply-adds of the kernel's instruction set and threads, out of registers: one sample before
+ *                    the others, one each quarter of the time limit among them, one behind them
  *
  * A sample is several runs where one is short: long enough that reading the clock is a thousandth of it at
  * most, and that MOST samples last half of the time limit. Warm-up lasts a twentieth of the limit, and so
  * does sampling at least, because clocks and caches take time to settle. At least LEAST samples are taken,
  * but one where a run takes longer than the limit; if that was also longer than COLD_COUNTS, the first run is
  * the sample, for what is cold at its start no longer matters. Since sampling ends when the interval looks
- * narrow, its coverage is somewhat below 95%: compare processes, not samples of one. */
+ * narrow, its coverage is somewhat below 95%: compare processes, not samples of one.
+ *
+ * The clock of a machine drifts by more than its kernels differ, so a share of its peak means something only
+ * against a peak of the same seconds. A sample of the peak is the best of PEAK_TRIES loops of a millisecond (less under
+ * short limits), so that one that lost its processor does not count; it touches no memory, and warm-up runs
+ * follow it unless a run is so long that what is cold at its start does not matter. */
 #include "harness/metric.h"
 
 #include <math.h>
@@ -21,10 +28,11 @@
 #include <string.h>
 
 #include "harness/clock.h"
+#include "harness/peaks/peak.h"
 #include "harness/stats.h"
 
-enum { LEAST = 3, MOST = 1000 };
-static const double TARGET = 0.01, COLD_COUNTS = 1e9;
+enum { LEAST = 3, MOST = 1000, PEAK_TRIES = 3, MOST_PEAKS = 8 };
+static const double TARGET = 0.01, COLD_COUNTS = 1e9, COLD_MATTERS = 20e6;
 
 static double timed(const bench *b, size_t iterations)
 {
@@ -53,6 +61,53 @@ static bool narrow(const double *samples, double *sorted, size_t count)
     return m.hi - m.median <= TARGET * m.median && m.median - m.lo <= TARGET * m.median;
 }
 
+/* The machine's peak beside the samples. */
+typedef struct beside {
+    peak_probe probe;
+    const char *why; /* there is none, or NULL */
+    double gflops[MOST_PEAKS], each_ns;
+    size_t count;
+    int64_t last; /* when the latest was taken */
+} beside;
+
+static beside peaks_begin(const bench *b, double limit)
+{
+    beside p = {.each_ns = fmin(1e6, limit / 200)};
+    const peak_set *set = peak_of_isa(attn_plan_isa(b->plan), &p.why);
+    if (set) {
+        p.probe = (peak_probe){.set = set, .kind = PEAK_FMA, .threads = attn_plan_threads(b->plan)};
+        peak_calibrate(&p.probe, p.each_ns / 1e9);
+    }
+    return p;
+}
+
+static void peaks_take(beside *p)
+{
+    if (p->why || p->count == MOST_PEAKS)
+        return;
+    double best = 0;
+    for (int i = 0; i < PEAK_TRIES; i++)
+        best = fmax(best, peak_sample(&p->probe));
+    p->gflops[p->count++] = best;
+    p->last = clock_ns();
+}
+
+/* A sample of the peak among those of the kernel, and its traces removed. */
+static void peaks_take_within(beside *p, const bench *b, double run_ns)
+{
+    peaks_take(p);
+    if (run_ns < COLD_MATTERS)
+        warm_up(b, p->last, PEAK_TRIES * p->each_ns, run_ns);
+}
+
+static void peaks_record(const beside *p, recorder *r)
+{
+    for (size_t i = 0; i < p->count; i++)
+        record_real(r, "peak_gflops", "GFLOP/s", p->gflops[i]);
+    if (p->count == 0)
+        record_absent(r, "peak_gflops", "GFLOP/s", p->why);
+}
+
 static attn_status measure(bench *b, recorder *r, attn_error *err)
 {
     double *samples = malloc(2 * MOST * sizeof *samples);
@@ -65,6 +120,8 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     int64_t start = clock_ns();
     double first = timed(b, 1);
     double fastest = warm_up(b, start, limit / 20, first);
+    beside peaks = peaks_begin(b, limit);
+    peaks_take_within(&peaks, b, fastest);
 
     double shortest = fmax(1000 * fmax(quality.step_ns, quality.read_ns), limit / (2 * MOST));
     size_t iterations = (size_t)fmax(1, ceil(fmin(shortest / fmax(fastest, 1), 1e9)));
@@ -77,6 +134,8 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     }
     int64_t sampling = clock_ns();
     while (!reason) {
+        if (!peaks.why && (double)(clock_ns() - peaks.last) > limit / 4)
+            peaks_take_within(&peaks, b, fastest);
         samples[count++] = timed(b, iterations);
         double spent = (double)(clock_ns() - sampling), left = limit - (double)(clock_ns() - start);
         bool look = count >= next_look && spent >= limit / 20;
@@ -90,11 +149,13 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
             reason = "time";
     }
 
+    peaks_take(&peaks);
     record_real(r, "warmup_ns", "ns", first);
     for (size_t i = 0; i < count; i++)
         record_real(r, "time_ns", "ns", samples[i]);
     record_int(r, "time_iterations", "count", (int64_t)iterations);
     record_text(r, "stop_reason", reason);
+    peaks_record(&peaks, r);
     free(samples);
     return ATTN_OK;
 }

@@ -166,18 +166,35 @@ Test(store, several_may_create_it_at_once)
 static const char second_step[] = "ALTER TABLE runs ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'; "
                                   "CREATE VIEW leftover AS SELECT 1";
 
+/* Our steps and one more. */
+static attn_status migrate_further(store *s, const char *sql, attn_error *err)
+{
+    migration steps[16];
+    for (size_t i = 0; i < store_migration_count; i++)
+        steps[i] = store_migrations[i];
+    steps[store_migration_count] = (migration){store_version() + 1, sql};
+    return store_migrate(s, steps, store_migration_count + 1, err);
+}
+
 static store *migrated(const char *path, const char *sql, attn_status *status, attn_error *err)
 {
-    const migration steps[] = {store_migrations[0], {store_migrations[0].version + 1, sql}};
     store *s = fill_open(path);
-    *status = store_migrate(s, steps, 2, err);
+    *status = migrate_further(s, sql, err);
     return s;
+}
+
+static int version_of(store *s)
+{
+    return atoi(ask_store(s, "PRAGMA user_version"));
 }
 
 Test(store, migrates_after_a_backup)
 {
-    const char *path = scratch_path("old.db"), *backup = scratch_path("old.db.v1.bak");
-    const char *second = scratch_path("old.db.v1-2.bak");
+    char first_name[32], second_name[32], back[96];
+    snprintf(first_name, sizeof first_name, "old.db.v%d.bak", store_version());
+    snprintf(second_name, sizeof second_name, "old.db.v%d-2.bak", store_version());
+    snprintf(back, sizeof back, "PRAGMA user_version = %d; ALTER TABLE runs DROP COLUMN mood", store_version());
+    const char *path = scratch_path("old.db"), *backup = scratch_path(first_name), *second = scratch_path(second_name);
     attn_error err = {{0}};
     attn_status status;
     store *s = fill_open(path);
@@ -187,8 +204,7 @@ Test(store, migrates_after_a_backup)
 
     s = migrated(path, second_step, &status, &err);
     cr_assert(status == ATTN_OK, "%s", err.message);
-    cr_assert(strcmp(ask_store(s, "PRAGMA user_version"), "2") == 0, "version %s",
-              ask_store(s, "PRAGMA user_version"));
+    cr_assert(version_of(s) == store_version() + 1, "version %d", version_of(s));
     cr_assert(strcmp(ask_store(s, "SELECT mood || label FROM runs"), "calmkept") == 0, "the run is lost");
     cr_assert(strcmp(ask_store(s, "SELECT count(*) FROM results"), "3") == 0, "the views are lost");
     store_close(s);
@@ -201,10 +217,34 @@ Test(store, migrates_after_a_backup)
     free(before);
     free(after);
 
-    make(path, "PRAGMA user_version = 1; ALTER TABLE runs DROP COLUMN mood");
+    make(path, back);
     s = migrated(path, second_step, &status, &err);
     cr_assert(status == ATTN_OK && file_exists(second), "an older backup was overwritten: %s", err.message);
     store_close(s);
+}
+
+/* Each version there has been leads to this one, with what it held. */
+Test(store, opens_files_of_all_versions)
+{
+    for (size_t v = 0; v + 1 < store_migration_count; v++) {
+        const char *path = scratch_path("aged.db");
+        char stamp[128];
+        unlink(path);
+        for (size_t step = 0; step <= v; step++)
+            make(path, store_migrations[step].sql);
+        snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = %d;",
+                 (int)STORE_APPLICATION_ID, store_migrations[v].version);
+        make(path, stamp);
+        make(path, "INSERT INTO series (name, unit) VALUES ('time_ns', 'ns')");
+        attn_error err = {{0}};
+        store *s;
+        cr_assert(store_open(&s, path, STORE_READ, &err) == ATTN_OK, "version %d: %s", store_migrations[v].version,
+                  err.message);
+        cr_assert(version_of(s) == store_version() && strcmp(ask_store(s, "SELECT unit FROM series"), "ns") == 0,
+                  "version %d", store_migrations[v].version);
+        cr_assert(strcmp(ask_store(s, "SELECT count(share_of_peak) FROM results"), "0") == 0, "no views");
+        store_close(s);
+    }
 }
 
 Test(store, failed_migration_changes_nothing)
@@ -235,11 +275,10 @@ Test(store, migration_needs_a_place_for_the_backup)
     attn_status status;
     store *s = fill_open(path);
     fill_run(s, fill_about(0, 0), "", 1, 1);
-    const migration steps[] = {store_migrations[0], {2, second_step}};
     unlink(path); /* nothing to copy from any more */
-    status = store_migrate(s, steps, 2, &err);
+    status = migrate_further(s, second_step, &err);
     cr_assert(status != ATTN_OK, "migrated without a backup");
-    cr_assert(strcmp(ask_store(s, "PRAGMA user_version"), "1") == 0, "version changed");
+    cr_assert(version_of(s) == store_version(), "version changed");
     store_close(s);
 }
 
