@@ -16,6 +16,7 @@ static const option options[] = {
     {"kv-heads", OPTION_SIZE, "H", "key and value heads", NULL, 1, ATTN_MAX_N, NULL, false},
     {"dtype", OPTION_CHOICE, "TYPE", "of q, k, v, o", NULL, 0, 0, "f32|bf16|f16", false},
     {"kernel", OPTION_TEXT, "NAME", "kernel", NULL, 0, 0, NULL, false},
+    {"lowering", OPTION_TEXT, "NAME", "lowering", NULL, 0, 0, NULL, false},
     {"threads", OPTION_SIZE, "T", "threads", NULL, 1, 65536, NULL, false},
     {"input", OPTION_TEXT, "INPUT", "input", NULL, 0, 0, NULL, false},
     {"seed", OPTION_SEED, "SEED", "seed", NULL, 0, 0, NULL, false},
@@ -53,7 +54,8 @@ static attn_status measure(bench *b, const metric_set *set, attn_error *err)
     return status;
 }
 
-static attn_status prepare_and_measure(const cell *c, const metric_set *set, double seconds, attn_error *err)
+static attn_status prepare_and_measure(const cell *c, const char *lowering, const metric_set *set, double seconds,
+                                       attn_error *err)
 {
     const input_shape shape = {c->batch, c->heads, c->kv_heads, c->n, c->n, c->dim};
     const size_t row = c->dim * attn_dtype_size(c->dtype);
@@ -84,7 +86,8 @@ static attn_status prepare_and_measure(const cell *c, const metric_set *set, dou
                                       .dim = c->dim,
                                       .dtype = c->dtype,
                                       .threads = c->threads,
-                                      .kernel = c->kernel};
+                                      .kernel = c->kernel,
+                                      .lowering = lowering};
         b.layout = layout;
         status = attn_plan_create(&b.plan, &problem, err);
     }
@@ -124,7 +127,7 @@ static int run(const args *a)
             return cli_complain(EXIT_INPUT, "cell needs %s; 'attnlab run' calls it", options[i].name);
     attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), &err);
     if (!status)
-        status = prepare_and_measure(&c, &set, cli_seconds(a, "max-time"), &err);
+        status = prepare_and_measure(&c, cli_text(a, "lowering"), &set, cli_seconds(a, "max-time"), &err);
     wire_send(stdout, status ? &(wire_line){.kind = WIRE_ERROR, .status = status, .text = err.message}
                              : &(wire_line){.kind = WIRE_DONE});
     return EXIT_FINE; /* the last line tells how it went */

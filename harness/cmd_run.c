@@ -18,6 +18,12 @@ static const option options[] = {
     {"direction", OPTION_CHOICE, "WAY", "what to compute", "fwd", 0, 0, DIRECTION_CHOICES, false},
     {"kernel", OPTION_TEXT, "NAME", "kernel, never replaced by another; auto: the planner's choice", "auto",
      0, 0, NULL, false},
+    {"plan", OPTION_CHOICE, "HOW", "choose the lowering by estimate, or measure those that might be fastest", "estimate", 0,
+     0, "estimate|measure", false},
+    {"lowering", OPTION_TEXT, "NAME", "take this one: natural, classes, ... as --explain names them", NULL, 0, 0, NULL,
+     false},
+    {"explain", OPTION_FLAG, NULL, "print how each cell would be computed and why; measure nothing", NULL, 0, 0, NULL,
+     false},
     {"threads", OPTION_SIZE, "T", "threads (default: all this process may use)", NULL, 1, 4096, NULL, false},
     {"input", OPTION_TEXT, "INPUT", "q, k and v: gauss, text:FILE or npy:DIR", "gauss", 0, 0, NULL, false},
     {"seed", OPTION_SEED, "SEED", "seed of the input", "1", 0, 0, NULL, false},
@@ -58,6 +64,8 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         .dtype = (attn_dtype)cli_choice(a, "dtype"),
         .direction = (direction)cli_choice(a, "direction"),
         .kernel = cli_text(a, "kernel"),
+        .plan = (attn_plan_mode)cli_choice(a, "plan"),
+        .lowering = cli_text(a, "lowering"),
         .threads = (int)cli_size(a, "threads"),
         .input = cli_text(a, "input"),
         .seed = cli_seed(a, "seed"),
@@ -125,6 +133,8 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
     progress_show(&x->bar, name, "");
     store_now(started);
     const attn_status failed = measure(x, c, &list, &why);
+    samples_add(&list, &(record){.series = "plan", .kind = RECORD_TEXT, .text = c->chosen_by});
+    samples_add(&list, &(record){.series = "lowering", .kind = RECORD_TEXT, .text = c->lowering});
     store_now(finished);
     progress_clear(&x->bar);
     if (!run_signals_look() || !failed) {
@@ -189,6 +199,11 @@ static int run(const args *a)
     attn_status status = make_request(&request, a, &err);
     if (!status)
         status = sweep_create(&cells, &request, &err);
+    if (!status && cli_flag(a, "explain")) {
+        status = run_explain(stdout, (emit_format)cli_choice(a, "o"), &request, &cells, &err);
+        code = status ? cli_fail(status, &err) : EXIT_FINE;
+        goto cleanup;
+    }
     if (!status)
         status = store_open(&x.s, store_path(cli_text(a, "db")), STORE_WRITE, &err);
     if (status) {
@@ -235,6 +250,10 @@ const command cmd_run = {
         "the database has it finished by this very program file on this machine with at least the "
         "metrics asked for, whatever --max-time was. A cell that crashes or runs out of memory is "
         "reported, stored as failed and passed over; the exit code is then 70 or 74.\n"
+        "\n"
+        "--plan measure runs the lowerings that might be fastest of each cell for about a second before "
+        "anything is measured; what comes out is kept in the database and used from then on (see "
+        "'attnlab db wisdom').\n"
         "\n"
         "gauss is white noise: good for time, meaningless for how much attention a pattern keeps.",
     .options = options,

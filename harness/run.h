@@ -41,6 +41,8 @@ typedef struct run_request {
     attn_dtype dtype;
     direction direction;
     const char *kernel; /* "auto" or a name */
+    attn_plan_mode plan;
+    const char *lowering; /* NULL: the planner's choice */
     int threads;        /* 0: all */
     const char *input;
     uint64_t seed;
@@ -56,12 +58,17 @@ typedef struct sweep_cell {
     cell key;
     store_cell about;
     char *spec, *spec_resolved, *kernel, *isa; /* what the two above point to */
+    char lowering[32];
+    const char *chosen_by;
 } sweep_cell;
 
 typedef struct sweep {
     sweep_cell *cells;
     size_t count;
 } sweep;
+
+/* The problem a cell poses to the planner. */
+attn_problem run_problem(const run_request *r, const cell *k, const attn_layout *layout);
 
 /* All cells: for each spec, each n, each dim, those met before left out. Every one is checked as far as it
  * can be without measuring: the spec at its n, the input, sizes, the kernel, the memory needed. */
@@ -100,6 +107,11 @@ void wire_send(FILE *out, const wire_line *line); /* the other kinds */
 
 /* Cuts up `text`, one line without its end; the result points into it. False when it is not one of ours. */
 bool wire_read(char *text, wire_line *out);
+
+/* ---- plans (harness/run_explain.c) ---- */
+
+/* How every cell would be computed, and why; nothing is measured but what --plan asks for. */
+attn_status run_explain(FILE *out, emit_format format, const run_request *r, const sweep *cells, attn_error *err);
 
 /* ---- rows (harness/run_rows.c) ---- */
 

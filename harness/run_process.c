@@ -108,6 +108,7 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
     add_number(&w, "--kv-heads", k->kv_heads);
     add(&w, "--dtype", attn_dtype_name(k->dtype));
     add(&w, "--kernel", k->kernel);
+    add(&w, "--lowering", c->lowering);
     add_number(&w, "--threads", (unsigned long long)k->threads);
     add(&w, "--input", k->input);
     add_number(&w, "--seed", k->seed);

@@ -54,19 +54,26 @@ static attn_status blame(const sweep_cell *c, attn_status status, attn_error *er
     return attn_fail(err, status, "%s: %s", name, inner.message);
 }
 
+attn_problem run_problem(const run_request *r, const cell *k, const attn_layout *layout)
+{
+    return (attn_problem){
+        .layout = layout,
+        .batch = k->batch,
+        .kv_heads = k->kv_heads,
+        .dim = k->dim,
+        .dtype = k->dtype,
+        .threads = r->threads,
+        .kernel = r->kernel,
+        .plan = r->plan,
+        .lowering = r->lowering,
+    };
+}
+
 static attn_status plan_cell(sweep_cell *c, const run_request *request, const attn_layout *layout,
                              attn_error *err)
 {
     attn_plan *plan = NULL;
-    const attn_problem problem = {
-        .layout = layout,
-        .batch = c->key.batch,
-        .kv_heads = c->key.kv_heads,
-        .dim = c->key.dim,
-        .dtype = c->key.dtype,
-        .threads = request->threads,
-        .kernel = request->kernel,
-    };
+    const attn_problem problem = run_problem(request, &c->key, layout);
     attn_status status = attn_plan_create(&plan, &problem, err);
     if (status)
         return blame(c, status, err);
@@ -76,6 +83,8 @@ static attn_status plan_cell(sweep_cell *c, const run_request *request, const at
     c->isa = strdup(attn_plan_isa(plan));
     c->key.kernel = c->kernel;
     c->key.threads = attn_plan_threads(plan);
+    snprintf(c->lowering, sizeof c->lowering, "%s", attn_plan_lowering(plan));
+    c->chosen_by = attn_plan_chosen_by(plan);
     c->about = (store_cell){
         .cell = &c->key,
         .pattern = c->about.pattern,
@@ -231,6 +240,12 @@ char *run_command_line(const run_request *r, int threads)
     fprintf(out, " --batch %zu --heads %zu --kv-heads %zu --dtype %s --direction %s --kernel", r->batch,
             r->heads, r->kv_heads, attn_dtype_name(r->dtype), direction_names[r->direction]);
     word(out, r->kernel);
+    if (r->plan == ATTN_PLAN_MEASURE)
+        fputs(" --plan measure", out);
+    if (r->lowering) {
+        fputs(" --lowering", out);
+        word(out, r->lowering);
+    }
     fprintf(out, " --threads %d --input", threads);
     word(out, r->input);
     fprintf(out, " --seed %llu --metrics %s --max-time %g", (unsigned long long)r->seed, r->metrics.names,

@@ -11,6 +11,7 @@
 #include "attn/plan.h"
 #include "base/arena.h"
 #include "kernels/program.h"
+#include "kernels/work.h"
 
 /* What all heads of a plan have in common. */
 typedef struct shape {
@@ -56,6 +57,7 @@ typedef struct kernel {
     bool by_name_only;    /* never the planner's own choice */
     geometry geometry;    /* lanes 0: works on rows, without a program */
     uint32_t max_group;   /* most tiles worth running in lockstep */
+    rates rates;          /* what its work costs, where that was measured or reckoned */
     /* Lays out the scratch memory of one thread; its address is the value returned. */
     void *(*scratch)(arena *a, const shape *s);
     /* Computes neighbouring groups of one part; `last` when rows are finished in this part. Without a

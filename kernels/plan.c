@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/suggest.h"
 #include "kernels/lower.h"
 
 static const struct { const char *name; size_t size; } dtypes[] = {
@@ -36,7 +35,7 @@ bool attn_dtype_parse(const char *text, attn_dtype *out)
 
 /* ---- the problem ---- */
 
-static attn_status check_problem(const attn_problem *p, attn_error *err)
+attn_status plan_check_problem(const attn_problem *p, attn_error *err)
 {
     size_t heads = attn_layout_heads(p->layout), kv_heads = p->kv_heads ? p->kv_heads : heads;
     if (p->batch < 1)
@@ -59,39 +58,6 @@ static attn_status check_problem(const attn_problem *p, attn_error *err)
         __builtin_mul_overflow(bytes, p->dim * attn_dtype_size(p->dtype), &bytes) || bytes > PTRDIFF_MAX)
         return attn_fail(err, ATTN_EINVAL, "a tensor of batch=%zu, heads=%zu, n=%zu, dim=%zu does not fit the address space",
                          p->batch, heads, n, p->dim);
-    return ATTN_OK;
-}
-
-/* ---- the kernel ---- */
-
-static attn_status choose_kernel(const kernel **out, const attn_problem *p, attn_error *err)
-{
-    const char *name = p->kernel && strcmp(p->kernel, "auto") != 0 ? p->kernel : NULL;
-    const kernel *found = NULL;
-    suggestion near = {.word = name};
-    for (size_t i = 0; kernels[i] && !found; i++) {
-        const kernel *k = kernels[i];
-        const char *reason = NULL;
-        attn_status status = kernel_unavailable(k, &reason, err);
-        if (status != ATTN_OK)
-            return status;
-        if (name) {
-            suggest_offer(&near, k->name);
-            found = strcmp(name, k->name) == 0 ? k : NULL;
-            if (found && reason)
-                return attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s cannot run: %s", name, reason);
-        } else if (!reason && !k->by_name_only && (k->dtypes & 1u << p->dtype)) {
-            found = k;
-        }
-    }
-    if (!found && name)
-        return attn_fail(err, ATTN_EINVAL, "kernel \"%s\" is not known%s%s%s; `attnlab list` shows them", name,
-                         near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
-    if (!found)
-        return attn_fail(err, ATTN_EUNAVAILABLE, "no kernel here computes %s", attn_dtype_name(p->dtype));
-    if (!(found->dtypes & 1u << p->dtype))
-        return attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s does not compute %s", found->name, attn_dtype_name(p->dtype));
-    *out = found;
     return ATTN_OK;
 }
 
@@ -124,6 +90,39 @@ static int resolve_classes(const lowered *heads, size_t count, int asked)
     return (int)most;
 }
 
+static double cycles_of(const attn_plan *plan, const program *p)
+{
+    work w = {{0}};
+    for (uint32_t part = 0; part < p->part_count; part++)
+        work_add_part(&w, p, part, plan->kernel->max_group, plan->shape.dim, plan->shape.dtype);
+    return work_cycles(&w, &plan->kernel->rates);
+}
+
+/* The lowering itself decides by a short formula. Where that is a close call, for the last family of classes or
+ * for the first that is none, the other way is lowered too, and the whole model decides. */
+static attn_status reconsider(const attn_plan *plan, program *p, size_t head, attn_error *err)
+{
+    const double close = 2;
+    uint32_t last = p->classes - 1, next = p->classes;
+    int other = CLASSES_ESTIMATED;
+    if (p->classes && p->followers[last].natural < close * p->followers[last].classes)
+        other = (int)last;
+    else if (next < p->follower_count && next < MAX_PARTS - 1 &&
+             p->followers[next].classes < close * p->followers[next].natural)
+        other = (int)next + 1;
+    if (other < 0)
+        return ATTN_OK;
+    program instead;
+    attn_status status = lower_layout(&instead, plan->shape.layout, head, p->geometry, other, false, err);
+    if (status != ATTN_OK)
+        return status;
+    bool better = cycles_of(plan, &instead) < cycles_of(plan, p);
+    program_release(better ? p : &instead);
+    if (better)
+        *p = instead;
+    return ATTN_OK;
+}
+
 static attn_status lower_heads(attn_plan *plan, lowered *heads, attn_error *err)
 {
     const attn_layout *layout = plan->shape.layout;
@@ -134,6 +133,8 @@ static attn_status lower_heads(attn_plan *plan, lowered *heads, attn_error *err)
         if (plan->kernel->geometry.lanes == 0)
             continue;
         attn_status status = lower_layout(&heads[h].program, layout, h, plan->kernel->geometry, c->classes, check, err);
+        if (status == ATTN_OK && c->classes < 0)
+            status = reconsider(plan, &heads[h].program, h, err);
         if (status != ATTN_OK)
             return status;
         if (heads[h].program.max_combs > plan->shape.max_combs)
@@ -181,7 +182,7 @@ static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error 
 attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const kernel *k, choice c, attn_error *err)
 {
     *out = NULL;
-    attn_status status = check_problem(problem, err);
+    attn_status status = plan_check_problem(problem, err);
     if (status != ATTN_OK)
         return status;
     const attn_layout *layout = problem->layout;
@@ -194,6 +195,7 @@ attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const k
     }
     plan->kernel = k;
     plan->choice = c;
+    plan->chosen_by = "estimate";
     plan->shape = (shape){.layout = layout, .nq = attn_layout_nq(layout), .nk = attn_layout_nk(layout),
                           .dim = problem->dim, .dtype = problem->dtype,
                           .scale = problem->scale != 0 ? problem->scale : (float)(1 / sqrt((double)problem->dim))};
@@ -227,30 +229,6 @@ cleanup:
     return status;
 }
 
-attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err)
-{
-    choice c = {CLASSES_ESTIMATED, 0};
-    *out = NULL;
-    attn_status status = ATTN_OK;
-    if (problem->lowering && strcmp(problem->lowering, "rows") == 0) {
-        if (k->geometry.lanes)
-            return attn_fail(err, ATTN_EINVAL, "lowering \"rows\" is not one of kernel %s", k->name);
-    } else if (problem->lowering) {
-        status = choice_parse(problem->lowering, &c, err);
-    }
-    return status == ATTN_OK ? plan_create_as(out, problem, k, c, err) : status;
-}
-
-attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_error *err)
-{
-    const kernel *k = NULL;
-    *out = NULL;
-    attn_status status = check_problem(problem, err);
-    if (status == ATTN_OK)
-        status = choose_kernel(&k, problem, err);
-    return status == ATTN_OK ? plan_create_for(out, problem, k, err) : status;
-}
-
 void attn_plan_destroy(attn_plan *plan)
 {
     if (!plan)
@@ -272,6 +250,11 @@ const char *attn_plan_kernel(const attn_plan *plan)
 const char *attn_plan_isa(const attn_plan *plan)
 {
     return plan->kernel->isa;
+}
+
+const char *attn_plan_chosen_by(const attn_plan *plan)
+{
+    return plan->chosen_by;
 }
 
 const char *attn_plan_lowering(const attn_plan *plan)

@@ -17,7 +17,7 @@
 #include "kernels/kernel.h"
 
 typedef struct item {
-    uint64_t lanes;
+    double cycles; /* predicted */
     uint32_t first_group, groups;
 } item;
 
@@ -30,6 +30,7 @@ typedef struct item_range {
 typedef struct lowered {
     program program;          /* without tiles for a kernel that works on rows */
     item_range parts[MAX_PARTS];
+    work work[MAX_PARTS];     /* of each part */
     uint32_t part_count;
     uint64_t pairs;
 } lowered;
@@ -42,6 +43,7 @@ struct attn_plan {
     choice choice;            /* as asked for until planned, then as resolved */
     char lowering[CHOICE_LENGTH];
     attn_cost cost;
+    double cycles;            /* of a run, predicted, over all threads */
 
     lowered *lowered;         /* [distinct] */
     size_t distinct;
@@ -60,6 +62,9 @@ struct attn_plan {
     void **scratch;           /* [threads] */
     tally *tallies;           /* [threads] */
     tally total;              /* of the last run */
+    struct { size_t program, schedule, carried, scratch; } bytes; /* of `memory`, by purpose */
+    const char *chosen_by;    /* "estimate", "wisdom", "measurement", "request" */
+    double measured_ns;       /* of a run, when it was chosen or when the wisdom was learned; 0: never */
     arena memory;             /* all of the above from `lowered` on, and the programs' arrays */
 };
 
@@ -69,6 +74,18 @@ attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const 
 
 /* The same for a given lowering too. */
 attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const kernel *k, choice c, attn_error *err);
+
+/* The kernels a problem may be computed with, in order of preference, at most `capacity`: one when it names it. */
+attn_status plan_kernels(const kernel **out, size_t capacity, size_t *count, const attn_problem *problem,
+                         attn_error *err);
+
+/* Whether kernel `k` could be so much cheaper than `plan` that its own plan is worth making, and whether
+ * `other` is: by a fifth, so that kernels keep their order where the model cannot tell. */
+bool plan_may_lose_to(const attn_plan *plan, const kernel *k);
+bool plan_loses_to(const attn_plan *plan, const attn_plan *other);
+
+/* EINVAL: sizes, names or numbers of a problem that cannot be. */
+attn_status plan_check_problem(const attn_problem *p, attn_error *err);
 
 /* Cuts the work of a plan whose programs are lowered (in `ready`) and lays out its memory. */
 attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err);

@@ -51,7 +51,7 @@ static void await(attn_plan *plan, size_t head, size_t part)
     }
 }
 
-static void work(attn_plan *plan, const tensors *x, size_t thread)
+static void take_items(attn_plan *plan, const tensors *x, size_t thread)
 {
     fenv_t caller; /* no flushing of subnormals, rounding to nearest, whatever the caller has set */
     fegetenv(&caller);
@@ -92,11 +92,11 @@ void attn_plan_run(attn_plan *plan, const void *q, const void *k, const void *v,
         atomic_store_explicit(&plan->done[s], 0, memory_order_relaxed);
     atomic_store_explicit(&plan->next, 0, memory_order_relaxed);
     if (threads == 1 || items <= 1) {
-        work(plan, &x, 0);
+        take_items(plan, &x, 0);
     } else {
         int team = (int)(items < threads ? items : threads);
 #pragma omp parallel num_threads(team)
-        work(plan, &x, (size_t)omp_get_thread_num());
+        take_items(plan, &x, (size_t)omp_get_thread_num());
     }
 
     plan->total = (tally){0};

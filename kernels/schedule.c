@@ -6,7 +6,7 @@
 
 /* An item is worth handing out from this much work on: about 50 microseconds of one core. Larger ones keep
  * neighbouring tiles, which share keys, in one cache; ITEMS_PER_THREAD bounds what the last item can cost. */
-static const double item_flops = 2e6;
+static const double item_cycles = 1.5e5;
 enum { ITEMS_PER_THREAD = 32, GROUPS_PER_THREAD = 4 };
 
 static size_t heads_total(const attn_plan *plan)
@@ -23,76 +23,88 @@ typedef struct cut {
     size_t group_count, item_count;
 } cut;
 
-/* Tiles that begin with the same keys are worth running in lockstep. */
-static bool share_keys(const program *p, const tile *a, const tile *b)
-{
-    if (!a->runs || !b->runs || a->row_step != b->row_step)
-        return false;
-    const run *x = &p->runs[a->first_run], *y = &p->runs[b->first_run];
-    bool x_whole = x->width >= x->keys, y_whole = y->width >= y->keys;
-    return x->first == y->first && x->list == RUN_COMB && y->list == RUN_COMB &&
-           (x_whole || y_whole ? x_whole == y_whole || x->keys == 1 || y->keys == 1
-                               : x->width == y->width && x->step == y->step);
-}
-
 static int by_cost(const void *a, const void *b)
 {
     const item *x = a, *y = b;
-    if (x->lanes != y->lanes)
-        return x->lanes < y->lanes ? 1 : -1;
+    if (x->cycles < y->cycles || x->cycles > y->cycles)
+        return x->cycles < y->cycles ? 1 : -1;
     return (x->first_group > y->first_group) - (x->first_group < y->first_group);
 }
 
-static void close_item(cut *c, size_t first_group, uint64_t lanes)
+static void close_item(cut *c, size_t first_group, double cycles)
 {
     if (c->group_count > first_group)
-        c->items[c->item_count++] = (item){lanes, (uint32_t)first_group, (uint32_t)(c->group_count - first_group)};
+        c->items[c->item_count++] = (item){cycles, (uint32_t)first_group, (uint32_t)(c->group_count - first_group)};
+}
+
+/* Of a row of a kernel that works on rows: a few operations of an element of k and v. */
+static double row_cycles(const shape *s)
+{
+    return 4 * (double)s->nk * (double)s->dim;
 }
 
 /* Groups and items of one part: tiles [begin, end) of a program, or rows. */
 static item_range cut_part(cut *c, const attn_plan *plan, const program *p, size_t begin, size_t end,
                            double target)
 {
+    const shape *s = &plan->shape;
     size_t first_item = c->item_count, first_group = c->group_count;
-    uint64_t lanes = 0;
+    double cycles = 0;
     for (size_t t = begin, next; t < end; t = next) {
-        uint64_t cost = 0;
-        for (next = t; next < end && next - t < plan->shape.group; next++) {
-            if (p->tiles && next > t && !share_keys(p, &p->tiles[t], &p->tiles[next]))
+        for (next = t + 1; next < end && next - t < s->group; next++)
+            if (p->tiles && !tiles_share_keys(p, &p->tiles[t], &p->tiles[next]))
                 break;
-            cost += p->tiles ? p->tiles[next].lanes : plan->shape.nk;
-        }
+        work w = {{0}};
+        if (p->tiles)
+            work_add_group(&w, p, &p->tiles[t], (uint32_t)(next - t), s->dim, s->dtype);
         c->groups[c->group_count++] = (group){(uint32_t)t, (uint32_t)(next - t)};
-        lanes += cost;
-        if ((double)lanes >= target) {
-            close_item(c, first_group, lanes);
+        cycles += p->tiles ? work_cycles(&w, &plan->kernel->rates) : (double)(next - t) * row_cycles(s);
+        if (cycles >= target) {
+            close_item(c, first_group, cycles);
             first_group = c->group_count;
-            lanes = 0;
+            cycles = 0;
         }
     }
-    close_item(c, first_group, lanes);
+    close_item(c, first_group, cycles);
     qsort(c->items + first_item, c->item_count - first_item, sizeof *c->items, by_cost);
     return (item_range){(uint32_t)first_item, (uint32_t)(c->item_count - first_item)};
+}
+
+/* Query heads over all batch entries that use distinct head h. */
+static double uses_of(const attn_plan *plan, size_t h)
+{
+    return (double)plan->batch * (double)(plan->heads / plan->distinct + (h < plan->heads % plan->distinct));
 }
 
 static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error *err)
 {
     bool rows = plan->kernel->geometry.lanes == 0;
+    shape *s = &plan->shape;
     size_t units = 0;
-    double lanes = 0, tiles = 0;
+    double tiles = 0;
     for (size_t h = 0; h < plan->distinct; h++) {
-        size_t count = rows ? plan->shape.nq : heads[h].program.tile_count;
-        double uses = (double)heads_total(plan) / (double)plan->distinct;
+        size_t count = rows ? s->nq : heads[h].program.tile_count;
         units += count;
-        tiles += (double)count * uses;
-        lanes += (rows ? (double)plan->shape.nq * (double)plan->shape.nk : (double)heads[h].program.lanes) * uses;
+        tiles += (double)count * uses_of(plan, h);
     }
     double fair = tiles / (GROUPS_PER_THREAD * (double)plan->threads);
     uint32_t most = plan->kernel->max_group, asked = plan->choice.group;
-    plan->shape.group = asked ? (asked < most ? asked : most) : fair >= most ? most : fair > 1 ? (uint32_t)fair : 1;
-    double target = lanes / (ITEMS_PER_THREAD * (double)plan->threads);
-    double least = item_flops / (4 * (double)plan->shape.dim);
-    target = target > least ? target : least;
+    s->group = asked ? (asked < most ? asked : most) : fair >= most ? most : fair > 1 ? (uint32_t)fair : 1;
+
+    plan->cycles = 0;
+    for (size_t h = 0; h < plan->distinct; h++) {
+        lowered *l = &heads[h];
+        double cycles = rows ? (double)s->nq * row_cycles(s) : 0;
+        l->part_count = rows ? 1 : l->program.part_count;
+        for (uint32_t part = 0; part < l->part_count && !rows; part++) {
+            l->work[part] = (work){{0}};
+            work_add_part(&l->work[part], &l->program, part, s->group, s->dim, s->dtype);
+            cycles += work_cycles(&l->work[part], &plan->kernel->rates);
+        }
+        plan->cycles += cycles * uses_of(plan, h);
+    }
+    double target = plan->cycles / (ITEMS_PER_THREAD * (double)plan->threads);
+    target = target > item_cycles ? target : item_cycles;
 
     c->groups = calloc(units ? units : 1, sizeof *c->groups);
     c->items = calloc(units ? units : 1, sizeof *c->items);
@@ -100,12 +112,11 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
         return attn_fail(err, ATTN_ENOMEM, "out of memory while planning");
     for (size_t h = 0; h < plan->distinct; h++) {
         program *p = &heads[h].program;
-        heads[h].part_count = rows ? 1 : p->part_count;
-        for (size_t t = 0; t < p->tile_count && !plan->shape.bundles; t++)
-            plan->shape.bundles = p->tiles[t].row_step > 1;
+        for (size_t t = 0; t < p->tile_count && !s->bundles; t++)
+            s->bundles = p->tiles[t].row_step > 1;
         for (uint32_t part = 0; part < heads[h].part_count; part++) {
             size_t begin = rows ? 0 : p->parts[part].first_tile;
-            size_t end = rows ? plan->shape.nq : begin + p->parts[part].tiles;
+            size_t end = rows ? s->nq : begin + p->parts[part].tiles;
             heads[h].parts[part] = cut_part(c, plan, p, begin, end, target);
         }
         plan->parts = heads[h].part_count > plan->parts ? heads[h].part_count : plan->parts;
@@ -123,11 +134,19 @@ static void *copy(arena *a, const void *from, size_t count, size_t size)
     return to;
 }
 
+/* Bytes taken since the mark, which moves on. */
+static size_t since(const arena *a, size_t *mark)
+{
+    size_t bytes = a->used - *mark;
+    *mark = a->used;
+    return bytes;
+}
+
 /* Both passes over the arena; see arena.h. */
 static void take_all(attn_plan *plan, const lowered *heads, const cut *c)
 {
     arena *a = &plan->memory;
-    size_t nq = plan->shape.nq, threads = (size_t)plan->threads;
+    size_t mark = a->used, nq = plan->shape.nq, threads = (size_t)plan->threads;
     plan->lowered = copy(a, heads, plan->distinct, sizeof *heads);
     for (size_t h = 0; h < plan->distinct; h++) {
         const program *p = &heads[h].program;
@@ -145,23 +164,27 @@ static void take_all(attn_plan *plan, const lowered *heads, const cut *c)
             mine->offsets = offsets;
         }
     }
+    plan->bytes.program = since(a, &mark);
     plan->groups = copy(a, c->groups, c->group_count, sizeof *c->groups);
     plan->items = copy(a, c->items, c->item_count, sizeof *c->items);
     plan->first_item = arena_take(a, plan->stages + 1, sizeof *plan->first_item);
     plan->done = arena_take(a, plan->stages, sizeof *plan->done);
+    plan->tallies = arena_take(a, threads, ARENA_ALIGN); /* one line each */
+    plan->bytes.schedule = since(a, &mark);
     if (plan->parts > 1) {
         plan->reference = arena_take(a, plan->slots * nq, sizeof *plan->reference);
         plan->sum = arena_take(a, plan->slots * nq, sizeof *plan->sum);
         if (plan->shape.dtype != ATTN_F32)
             plan->partial = arena_take(a, plan->slots * nq * plan->shape.dim, sizeof *plan->partial);
     }
-    plan->tallies = arena_take(a, threads, ARENA_ALIGN); /* one line each */
+    plan->bytes.carried = since(a, &mark);
     plan->scratch = arena_take(a, threads, sizeof *plan->scratch);
     for (size_t t = 0; t < threads; t++) {
         void *scratch = plan->kernel->scratch(a, &plan->shape);
         if (plan->scratch)
             plan->scratch[t] = scratch;
     }
+    plan->bytes.scratch = since(a, &mark);
 }
 
 /* Items of every stage, in the order they are handed out. Stage (step, part) belongs to head step - part. */

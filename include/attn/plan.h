@@ -81,6 +81,9 @@ ATTN_API int attn_plan_threads(const attn_plan *plan);
  * and how many tiles run in lockstep. Valid as long as the plan. */
 ATTN_API const char *attn_plan_lowering(const attn_plan *plan);
 
+/* What decided on it: "estimate", "wisdom", "measurement", or "request" where the problem named it. */
+ATTN_API const char *attn_plan_chosen_by(const attn_plan *plan);
+
 /* ---- the kernels of this build, in order of preference ---- */
 
 typedef struct attn_kernel_info {

@@ -1,0 +1,115 @@
+/* Choosing a kernel and a lowering for a problem. */
+#include "kernels/plan_parts.h"
+
+#include <string.h>
+
+#include "base/suggest.h"
+
+enum { MAX_KERNELS = 16 };
+
+/* ---- kernels ---- */
+
+static attn_status unknown_kernel(const char *name, attn_error *err)
+{
+    suggestion near = {.word = name};
+    for (size_t i = 0; kernels[i]; i++)
+        suggest_offer(&near, kernels[i]->name);
+    return attn_fail(err, ATTN_EINVAL, "kernel \"%s\" is not known%s%s%s; `attnlab list` shows them", name,
+                     near.best ? "; did you mean \"" : "", near.best ? near.best : "", near.best ? "\"?" : "");
+}
+
+static attn_status named_kernel(const kernel **out, const char *name, attn_dtype dtype, attn_error *err)
+{
+    size_t i = 0;
+    while (kernels[i] && strcmp(kernels[i]->name, name) != 0)
+        i++;
+    const kernel *k = kernels[i];
+    if (!k)
+        return unknown_kernel(name, err);
+    const char *reason = NULL;
+    attn_status status = kernel_unavailable(k, &reason, err);
+    if (status != ATTN_OK)
+        return status;
+    if (reason)
+        return attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s cannot run: %s", name, reason);
+    if (!(k->dtypes & 1u << dtype))
+        return attn_fail(err, ATTN_EUNAVAILABLE, "kernel %s does not compute %s", name, attn_dtype_name(dtype));
+    *out = k;
+    return ATTN_OK;
+}
+
+attn_status plan_kernels(const kernel **out, size_t capacity, size_t *count, const attn_problem *p, attn_error *err)
+{
+    *count = 0;
+    if (p->kernel && strcmp(p->kernel, "auto") != 0) {
+        *count = 1;
+        return named_kernel(out, p->kernel, p->dtype, err);
+    }
+    for (size_t i = 0; kernels[i] && *count < capacity; i++) {
+        const char *reason = NULL;
+        attn_status status = kernel_unavailable(kernels[i], &reason, err);
+        if (status != ATTN_OK)
+            return status;
+        if (!reason && !kernels[i]->by_name_only && (kernels[i]->dtypes & 1u << p->dtype))
+            out[(*count)++] = kernels[i];
+    }
+    return *count ? ATTN_OK : attn_fail(err, ATTN_EUNAVAILABLE, "no kernel here computes %s", attn_dtype_name(p->dtype));
+}
+
+static const double clearly = 0.8; /* of a plan's predicted cost */
+
+bool plan_may_lose_to(const attn_plan *plan, const kernel *k)
+{
+    double least = (double)plan->cost.pairs_total * work_least_cycles(k->geometry, &k->rates, plan->shape.dim);
+    return k->geometry.lanes && plan->kernel->geometry.lanes && least < clearly * plan->cycles;
+}
+
+bool plan_loses_to(const attn_plan *plan, const attn_plan *other)
+{
+    return other->cycles < clearly * plan->cycles;
+}
+
+/* ---- lowerings ---- */
+
+attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const kernel *k, attn_error *err)
+{
+    choice c = {CLASSES_ESTIMATED, 0};
+    *out = NULL;
+    bool rows = problem->lowering && strcmp(problem->lowering, "rows") == 0;
+    if (rows && k->geometry.lanes)
+        return attn_fail(err, ATTN_EINVAL, "lowering \"rows\" is not one of kernel %s", k->name);
+    attn_status status = problem->lowering && !rows ? choice_parse(problem->lowering, &c, err) : ATTN_OK;
+    if (status == ATTN_OK)
+        status = plan_create_as(out, problem, k, c, err);
+    if (status == ATTN_OK && problem->lowering)
+        (*out)->chosen_by = "request";
+    return status;
+}
+
+attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_error *err)
+{
+    const kernel *list[MAX_KERNELS];
+    size_t count = 0;
+    *out = NULL;
+    attn_status status = plan_check_problem(problem, err);
+    if (status == ATTN_OK)
+        status = plan_kernels(list, MAX_KERNELS, &count, problem, err);
+    if (status == ATTN_OK)
+        status = plan_create_for(out, problem, list[0], err);
+    for (size_t i = 1; i < count && status == ATTN_OK; i++) {
+        attn_plan *other = NULL;
+        if (!plan_may_lose_to(*out, list[i]))
+            continue;
+        if ((status = plan_create_for(&other, problem, list[i], err)) != ATTN_OK)
+            break;
+        bool better = plan_loses_to(*out, other);
+        attn_plan_destroy(better ? *out : other);
+        if (better)
+            *out = other;
+    }
+    if (status != ATTN_OK) {
+        attn_plan_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
