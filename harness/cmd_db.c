@@ -20,14 +20,14 @@ typedef struct action {
     size_t operands; /* behind the name */
     const char *usage;
     bool prints; /* takes -o */
-    int (*run)(const args *a, const char *operand);
+    int (*run)(const args *a, const char *const *operands);
 } action;
 
 /* ---- path ---- */
 
-static int print_path(const args *a, const char *operand)
+static int print_path(const args *a, const char *const *operands)
 {
-    (void)operand;
+    (void)operands;
     puts(store_path(cli_text(a, "db")));
     return EXIT_FINE;
 }
@@ -99,8 +99,9 @@ cleanup:
     return code;
 }
 
-static int query_sql(const args *a, const char *sql)
+static int query_sql(const args *a, const char *const *operands)
 {
+    const char *sql = operands[0];
     attn_error err;
     store *s;
     attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, &err);
@@ -149,7 +150,7 @@ static const char *ask(sqlite3 *db, const char *sql, char out[256])
     return out;
 }
 
-static int check(const args *a, const char *operand)
+static int check(const args *a, const char *const *operands)
 {
     static const struct {
         const char *name, *sql;
@@ -170,7 +171,7 @@ static int check(const args *a, const char *operand)
         {"samples", "SELECT count(*) FROM samples", NULL},
     };
     static const emit_column columns[] = {{"item", "item", EMIT_PLAIN}, {"value", "value", EMIT_PLAIN}};
-    (void)operand;
+    (void)operands;
     attn_error err;
     store *s;
     attn_status status = store_open(&s, store_path(cli_text(a, "db")), STORE_READ, &err);
@@ -201,9 +202,9 @@ static int check(const args *a, const char *operand)
 
 /* ---- export, import ---- */
 
-static int export(const args *a, const char *operand)
+static int export(const args *a, const char *const *operands)
 {
-    (void)operand;
+    (void)operands;
     emit_format format = cli_given(a, "o") ? (emit_format)cli_choice(a, "o") : EMIT_JSONL;
     if (format != EMIT_JSONL && format != EMIT_CSV)
         return cli_complain(EXIT_INPUT, "db export writes -o jsonl or -o csv");
@@ -248,8 +249,9 @@ static attn_status read_file(const char *path, char **text, size_t *size, attn_e
     return ATTN_OK;
 }
 
-static int import(const args *a, const char *file)
+static int import(const args *a, const char *const *operands)
 {
+    const char *file = operands[0];
     attn_error err;
     store *s = NULL;
     char *text = NULL;
@@ -271,6 +273,27 @@ static int import(const args *a, const char *file)
     return status ? cli_fail(status, &err) : EXIT_FINE;
 }
 
+/* ---- stamp ---- */
+
+static int stamp(const args *a, const char *const *operands)
+{
+    attn_error err;
+    host here;
+    (void)a;
+    char *state = environment_describe();
+    if (!state)
+        return cli_complain(EXIT_MACHINE, "out of memory");
+    host_read(&here, "");
+    const store_run about = {.host = &here,
+                             .build = build_info_get(),
+                             .environment = state,
+                             .label = operands[0],
+                             .command = operands[1]};
+    attn_status status = store_stamp(&about, stdout, &err);
+    free(state);
+    return status ? cli_fail(status, &err) : EXIT_FINE;
+}
+
 /* ---- the command ---- */
 
 static const action actions[] = {
@@ -279,6 +302,7 @@ static const action actions[] = {
     {"sql", 1, "attnlab db sql \"SELECT ...\"", true, query_sql},
     {"export", 0, "attnlab db export -o jsonl|csv > FILE", true, export},
     {"import", 1, "attnlab db import FILE", false, import},
+    {"stamp", 2, "attnlab db stamp LABEL COMMAND", false, stamp},
 };
 
 static int run(const args *a)
@@ -294,16 +318,16 @@ static int run(const args *a)
                                 x->operands, x->operands == 1 ? "" : "s", count - 1, x->usage);
         if (cli_given(a, "o") && !x->prints)
             return cli_complain(EXIT_INPUT, "db %s takes no -o; usage: %s", x->name, x->usage);
-        return x->run(a, x->operands ? words[1] : NULL);
+        return x->run(a, words + 1);
     }
-    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import", words[0]);
+    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import, stamp", words[0]);
 }
 
 const command cmd_db = {
     .name = "db",
-    .operands = "path|check|sql|export|import",
+    .operands = "path|check|sql|export|import|stamp",
     .min_operands = 1,
-    .max_operands = 2,
+    .max_operands = 3,
     .summary = "the database of results",
     .details =
         "  attnlab db path               where it is\n"
@@ -311,6 +335,9 @@ const command cmd_db = {
         "  attnlab db sql 'SELECT ...'   one query, reading only\n"
         "  attnlab db export > FILE      all of it as text; equal content, equal bytes\n"
         "  attnlab db import FILE        adds what an export holds and the database lacks\n"
+        "  attnlab db stamp LABEL COMMAND\n"
+        "      a run record of this machine and program, to begin an import with that\n"
+        "      other programs' measurements follow\n"
         "\n"
         "Tables and views are described in results/README.md; the views to start from are "
                "results (one row for each finished measurement) and latest (the newest of each "

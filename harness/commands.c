@@ -4,6 +4,7 @@
 extern const command cmd_list;
 extern const command cmd_show;
 extern const command cmd_eval;
+extern const command cmd_input;
 extern const command cmd_check;
 extern const command cmd_run;
 extern const command cmd_fit;
@@ -16,6 +17,7 @@ const command *const commands[] = {
     &cmd_list,
     &cmd_show,
     &cmd_eval,
+    &cmd_input,
     &cmd_check,
     &cmd_run,
     &cmd_fit,

@@ -111,6 +111,10 @@ attn_status store_export(store *s, bool csv, FILE *out, attn_error *err);
 attn_status store_import(store *s, const char *name, const char *text, size_t size, store_counts *out,
                          attn_error *err);
 
+/* One line: the `run` record of an export, of a run with a new id that begins now. `about` as for
+ * store_run_begin(). (harness/store_stamp.c) */
+attn_status store_stamp(const store_run *about, FILE *out, attn_error *err);
+
 /* EINVAL unless `text` is a whole export: each line well-formed and their numbers as announced. */
 attn_status store_import_check(const char *name, const char *text, size_t size, attn_error *err);
 

@@ -17,6 +17,9 @@ attn_status store_sql_fail(sqlite3 *db, int rc, const char *doing, const char *p
 /* Runs SQL without results. */
 attn_status store_exec(store *s, const char *sql, attn_error *err);
 
+/* A new random key of a run or measurement. */
+attn_status store_new_id(char out[STORE_ID_LENGTH + 1], attn_error *err);
+
 /* Rolls back if a transaction is open. */
 void store_rollback(store *s);
 

@@ -21,7 +21,7 @@ void store_now(char out[STORE_TIME_LENGTH + 1])
     snprintf(out, STORE_TIME_LENGTH + 1, "%.19s.%03dZ", day, (int)(now.tv_nsec / 1000000));
 }
 
-static attn_status random_id(char out[STORE_ID_LENGTH + 1], attn_error *err)
+attn_status store_new_id(char out[STORE_ID_LENGTH + 1], attn_error *err)
 {
     unsigned char bytes[STORE_ID_LENGTH / 2];
     if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
@@ -88,7 +88,7 @@ attn_status store_run_begin(store *s, const store_run *about, run_ticket *out, a
     host_fields(about->host, at_host);
     build_fields(about->build, of_build);
     store_now(ticket.started);
-    attn_status status = random_id(ticket.run_id, err);
+    attn_status status = store_new_id(ticket.run_id, err);
     if (!status)
         status = store_seek(s, "hosts", at_host, HOST_FIELDS, &ticket.host, err);
     if (!status)
@@ -197,7 +197,7 @@ attn_status store_put(store *s, run_ticket *run, const store_measurement *m,
     run_ticket ticket = *run; /* what a rollback undoes is forgotten */
     if (m->samples && m->samples->failed)
         return attn_fail(err, ATTN_ENOMEM, "out of memory for the samples of a cell");
-    attn_status status = random_id(measurement_id, err);
+    attn_status status = store_new_id(measurement_id, err);
     if (status || (status = store_exec(s, "BEGIN IMMEDIATE", err)))
         return status;
     if (!ticket.run)

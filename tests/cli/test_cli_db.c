@@ -180,7 +180,7 @@ Test(cli_db, complains_in_one_line, .init = fill)
         {"db import", "import"},
         {"db path x", "path"},
         {"db check x", "check"},
-        {"db sql 'SELECT 1' x", "x"},
+        {"db sql 'SELECT 1' x", "takes 1 argument, not 2"},
         {"db path -o csv", "-o"},
         {"db import x -o csv", "-o"},
         {"db export -o table", "jsonl"},
@@ -200,4 +200,22 @@ Test(cli_db, complains_in_one_line, .init = fill)
                   o.exit_code, o.out, o.err);
         outcome_free(&o);
     }
+}
+
+/* What other programs measured comes in behind a stamp. */
+Test(cli_db, a_stamp_begins_an_import)
+{
+    snprintf(db, sizeof db, "%s", scratch_path("stamped.db"));
+    outcome o = shell("cd %s && { echo '{\"record\": \"attnlab\", \"format\": 1, \"schema\": 1, \"runs\": 1, "
+                      "\"measurements\": 0, \"samples\": 0}'; \"$ATTNLAB\" db stamp outside \"their 'line'\"; } >in.jsonl "
+                      "&& \"$ATTNLAB\" db import in.jsonl --db %s && \"$ATTNLAB\" db sql \"SELECT label, command, "
+                      "outcome IS NULL, length(run_id), version <> '', cpus > 0 FROM runs r JOIN builds b ON b.id = r.build "
+                      "JOIN hosts h ON h.id = r.host\" --db %s -o csv",
+                      scratch_folder(), db, db);
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\noutside,their 'line',1,32,1,1"), "exit %d: %s%s", o.exit_code, o.out,
+              o.err);
+    outcome_free(&o);
+    o = attnlab("db stamp outside");
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "takes 2 arguments", "stamp LABEL COMMAND", NULL), "%s", o.err);
+    outcome_free(&o);
 }
