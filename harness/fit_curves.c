@@ -15,7 +15,7 @@ static const char query[] =
     "  SELECT m.id, m.measurement_id, m.finished, r.host, c.spec, c.n, c.heads, c.kv_heads, c.dim, c.batch,"
     "         c.dtype, c.direction, c.kernel, c.threads, c.input, c.seed"
     "  FROM measurements m JOIN cells c ON c.id = m.cell JOIN runs r ON r.id = m.run"
-    "  WHERE m.status = 'finished' AND c.n >= ?1 AND (?2 IS NULL OR r.label = ?2)"
+    "  WHERE m.status = 'finished' AND c.isa <> 'external' AND c.n >= ?1 AND (?2 IS NULL OR r.label = ?2)"
     "    AND (?3 IS NULL OR substr(r.run_id, 1, length(?3)) = ?3)"
     "    AND (?4 = 0 OR EXISTS (SELECT 1 FROM json_each(?5) WHERE value = c.spec))),"
     " here AS (SELECT host FROM passed ORDER BY finished DESC, measurement_id DESC LIMIT 1),"

@@ -13,7 +13,7 @@ plots=(gnuplot-nox)
 cov=(gcovr)
 tidy=(clang-tidy)
 emulate=(bochs bochs-term bochsbios vgabios isolinux syslinux-common genisoimage busybox-static cpio bsdutils)
-ci=(clang-14 libomp-14-dev libclang-rt-14-dev g++ valgrind git)
+ci=(clang-14 libomp-14-dev libclang-rt-14-dev g++ valgrind git python3-numpy)
 
 [ "${DEPS:-auto}" = never ] && exit 0
 

@@ -12,7 +12,7 @@ test: ## install packages if missing, build, run all tests
 	@DEPS=$(DEPS) mk/deps.sh build test
 	@$(MAKE) --no-print-directory check
 
-check: $(B)/attn-tests $(B)/attnlab $(TEST_PLUGINS) $(EXAMPLE_PLUGINS) ## run all tests; installs nothing
+check: $(B)/attn-tests $(B)/attnlab $(B)/libattn.so $(TEST_PLUGINS) $(EXAMPLE_PLUGINS) ## run all tests; installs nothing
 	$(Q)LSAN_OPTIONS=suppressions=$(abspath mk/lsan.supp):print_suppressions=0 \
 	  ATTNLAB=$(abspath $(B)/attnlab) ATTN_BUILD=$(abspath $(B)) $(B)/attn-tests -j$(shell nproc) $(TEST_ARGS)
 

@@ -1,12 +1,13 @@
 -- What all plots start from, made anew for each program run in temporary tables.
 --
 --   shown    the newest measurement of each cell with the setting (heads, d, dtype, direction, threads, input,
---            seed) and on the machine of the newest measurement of all; `style` numbers the specs from 1,
+--            seed) and on the machine of the newest measurement of all (a comparison with peers decides only where
+--            there is nothing else); `style` numbers the specs from 1,
 --            dense first, the same in every plot
---   curves   of these, one for each spec and n: where several kernels were measured, the fastest
+--   curves   of these, one for each spec and n: where several of attnlab's kernels were measured, the fastest
 
 CREATE TEMP TABLE IF NOT EXISTS shown AS
-WITH last AS (SELECT * FROM latest ORDER BY finished DESC, measurement_id DESC LIMIT 1)
+WITH last AS (SELECT * FROM latest ORDER BY label = 'peers', finished DESC, measurement_id DESC LIMIT 1)
 SELECT l.*,
        dense_rank() OVER (ORDER BY
            CASE l.pattern WHEN 'dense' THEN 1 WHEN 'local' THEN 2 WHEN 'strided' THEN 3 WHEN 'fixed' THEN 4 ELSE 5 END,
@@ -19,7 +20,7 @@ CREATE TEMP TABLE IF NOT EXISTS curves AS
 SELECT * FROM (
     SELECT *, row_number() OVER (PARTITION BY spec, n
                                  ORDER BY time_ns_median IS NULL, time_ns_median, finished DESC) AS place
-    FROM shown)
+    FROM shown WHERE isa <> 'external')
 WHERE place = 1;
 
 -- Arrays for all plots: what drew them, and for those of results where, from what source, and when.

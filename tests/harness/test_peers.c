@@ -1,0 +1,183 @@
+/* The comparison with other kernels (harness/peers/), with arms that run anywhere: plain NumPy as the peer, and arms
+ * written here that are wrong, crash, or are not to be had. Skipped where no Python with NumPy can load libattn. */
+#include <criterion/criterion.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/program.h"
+
+static const char *python(void)
+{
+    static char found[256];
+    static const char *const commands[] = {"python3", "/usr/bin/python3"};
+    const char *named = getenv("PYTHON");
+    for (size_t i = 0; i < 3 && !*found; i++) {
+        const char *command = i == 0 ? named : commands[i - 1];
+        if (!command)
+            continue;
+        outcome o = shell("%s -c 'import ctypes, numpy; ctypes.CDLL(\"'\"$ATTN_BUILD\"'/libattn.so\")'", command);
+        if (o.exit_code == 0)
+            snprintf(found, sizeof found, "%s", command);
+        outcome_free(&o);
+    }
+    if (!*found)
+        cr_skip_test("no python3 with NumPy that can load libattn.so of this build (apt install python3-numpy)");
+    return found;
+}
+
+/* Runs the driver on a database of the test's own. */
+__attribute__((format(printf, 2, 3))) static outcome peers(const char *arms, const char *format, ...)
+{
+    char more[512];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(more, sizeof more, format, list);
+    va_end(list);
+    return shell("%s -B harness/peers/peers.py --program \"$ATTNLAB\" --library \"$ATTN_BUILD/libattn.so\" "
+                 "--python %s --db %s/peers.db --max-time 0.01 --look 0.01 --only threads=1 --arms %s %s",
+                 python(), python(), scratch_folder(), arms, more);
+}
+
+static outcome sql(const char *query)
+{
+    return attnlab("db sql \"%s\" --db %s/peers.db -o csv", query, scratch_folder());
+}
+
+/* An arm of one's own: `body` is what run() does with `o`, a right answer. */
+static const char *write_arm(const char *name, const char *body)
+{
+    char text[2048], *path = (char *)(size_t)scratch_path(name);
+    int length = snprintf(text, sizeof text,
+                          "import arms, os\n"
+                          "plain = arms.load('numpy_plain')\n"
+                          "NAME, GET = '%.*s', 'look under the sofa'\n"
+                          "load = plain.load\n"
+                          "def setups(task):\n"
+                          "    def make(t):\n"
+                          "        right, fetch = plain.setups(t)['plain'](t)\n"
+                          "        def run():\n"
+                          "            o = right()\n"
+                          "            %s\n"
+                          "            return o\n"
+                          "        return run, fetch\n"
+                          "    return {'own': make}\n",
+                          (int)strcspn(name, "."), name, body);
+    write_whole_file(path, text, (size_t)length);
+    return path;
+}
+
+Test(peers, agreement_then_ratios_then_the_store)
+{
+    static const char few[] = "--only n=48 --only 'spec=dense*' --only 'spec=fixed:l=128,c=8'";
+    outcome o = peers("numpy_plain", "%s", few);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strstr(o.out, "numpy-plain, plain") && strstr(o.out, "6 cells on "), "%s%s", o.out, o.err);
+    outcome_free(&o);
+
+    o = attnlab("db check --db %s/peers.db", scratch_folder());
+    cr_assert(o.exit_code == 0, "%s", o.err);
+    outcome_free(&o);
+    /* Both sides of each cell, the peer marked, with ratios that are those of the samples beside them. */
+    o = sql("SELECT count(*), count(DISTINCT p.dtype), min(p.time_ns_samples) >= 3, count(a.measurement_id), "
+            "min(a.isa <> 'external'), max(p.rel_err) < 0.02, max(a.rel_err) < 0.02, min(p.gflops) > 0 "
+            "FROM results p JOIN observations x ON x.measurement_id = p.measurement_id AND x.series = 'attnlab_measurement' "
+            "JOIN results a ON a.measurement_id = x.value WHERE p.kernel = 'ext:numpy-plain' AND p.isa = 'external' "
+            "AND a.run_id = p.run_id AND a.spec_resolved = p.spec_resolved AND p.label = 'peers'");
+    cr_assert(strstr(o.out, "\n6,2,1,6,1,1,1,1"), "%s%s", o.out, o.err);
+    outcome_free(&o);
+    o = sql("SELECT count(*) > 0, max(abs(r.value - p.value / a.value)) < 1e-12 FROM observations r "
+            "JOIN observations p ON p.measurement_id = r.measurement_id AND p.rep = r.rep AND p.series = 'time_ns' "
+            "JOIN observations x ON x.measurement_id = r.measurement_id AND x.series = 'attnlab_measurement' "
+            "JOIN observations a ON a.measurement_id = x.value AND a.rep = r.rep AND a.series = 'time_ns' "
+            "WHERE r.series = 'time_over_attnlab'");
+    cr_assert(strstr(o.out, "\n1,1"), "%s%s", o.out, o.err);
+    outcome_free(&o);
+
+    o = peers("numpy_plain", "%s --resume -o md", few);
+    cr_assert(o.exit_code == 0 && !strstr(o.err, "[1/") && strstr(o.out, "| dense:causal=0 "), "%s%s", o.out, o.err);
+    outcome_free(&o);
+}
+
+/* The edges: d that no vector divides, l that does not divide n, two directions, l beyond n. */
+Test(peers, odd_sizes_agree)
+{
+    outcome o = peers("numpy_plain", "--only n=37 --only 'spec=strided*' --only dtype=f32");
+    cr_assert(o.exit_code == 0 && strstr(o.out, "3 cells on "), "exit %d: %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    o = peers("numpy_plain", "--only dim=21 --only 'spec=local*' --only n=130");
+    cr_assert(o.exit_code == 2 && strstr(o.err, "no cell"), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = peers("numpy_plain", "--only set=edge --only n=256 --only dtype=f32");
+    cr_assert(o.exit_code == 0 && strstr(o.out, "3 cells on "), "exit %d: %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+}
+
+Test(peers, a_wrong_peer_is_refused_before_it_is_timed)
+{
+    static const struct {
+        const char *name, *body, *complaint;
+    } wrong[] = {
+        {"slightly.py", "o[0, 0] *= 1.001", "head 0, row 0: off the fp64 oracle by 1.0e-03"},
+        {"elsewhere.py", "o[3, 20, 1] += 0.01", "head 3, row 20 of o differs from attnlab's"},
+        {"unfinite.py", "o[7, 47, 2] = float('nan')", "head 7, row 47: not finite"},
+        {"misshapen.py", "o = o[:, :40]", "IndexError"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        const char *path = write_arm(wrong[i].name, wrong[i].body);
+        outcome o = peers(path, "--only n=48 --only spec=dense --only dtype=f32");
+        cr_assert(strstr(o.err, wrong[i].complaint) && strstr(o.err, "no peer computes it"), "%s: %s", wrong[i].name,
+                  o.err);
+        outcome_free(&o);
+    }
+    outcome o = sql("SELECT (SELECT count(*) FROM failures WHERE isa = 'external'), "
+                    "(SELECT count(*) FROM observations WHERE series = 'time_ns')");
+    cr_assert(strstr(o.out, "\n4,0"), "%s%s", o.out, o.err);
+    outcome_free(&o);
+}
+
+Test(peers, a_crash_costs_one_arm)
+{
+    const char *path = write_arm("crashing.py", "os.abort()");
+    char both[512];
+    snprintf(both, sizeof both, "%s,numpy_plain", path);
+    outcome o = peers(both, "--only n=48 --only spec=local:k=255 --only dtype=f32");
+    cr_assert(o.exit_code == 0 && strstr(o.err, "crashing: killed by SIGABRT") && strstr(o.out, "1 cells on") &&
+                  strstr(o.out, "crashing failed in 1 cell"),
+              "exit %d: %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    path = write_arm("hanging.py", "import time; time.sleep(60)");
+    o = peers(path, "--only n=48 --only spec=dense --only dtype=f32 --timeout 2");
+    cr_assert(strstr(o.err, "hanging: gave up after 2 s"), "%s", o.err);
+    outcome_free(&o);
+}
+
+Test(peers, absent_peers_are_named_with_how_to_get_them)
+{
+    write_arm("absent.py", "");
+    outcome o = shell("sed -i 's/^load = .*/def load():\\n    raise ImportError(\"No module named sofa\")/' %s/absent.py",
+                      scratch_folder());
+    outcome_free(&o);
+    o = peers(scratch_path("absent.py"), "--only n=48");
+    cr_assert(o.exit_code == 0 && !*o.out &&
+                  strstr(o.err, "absent absent (No module named sofa): look under the sofa\n") &&
+                  strstr(o.err, "nothing to compare with"),
+              "exit %d: %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    o = peers("numpy_plain", "--only n=48 --python /nonexistent/python3");
+    cr_assert(o.exit_code == 0 && strstr(o.err, "/nonexistent/python3 cannot be run"), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+/* Ranks r .. count+1-r of the order statistics, by the exact binomial distribution. */
+Test(peers, intervals_are_distribution_free)
+{
+    outcome o = shell("cd harness/peers && %s -B -c 'import stats\n"
+                      "print([stats.interval(list(range(c, 0, -1))) for c in (1, 3, 5, 6, 8, 9, 15, 40)])\n"
+                      "print(stats.median([3, 1, 2]), stats.median([4, 1, 2, 3]), round(stats.geometric_mean([1, 4]), 9))'",
+                      python());
+    cr_assert(strcmp(o.out, "[(1, 1), (1, 3), (1, 5), (1, 6), (1, 8), (2, 8), (4, 12), (14, 27)]\n2 2.5 2.0\n") == 0,
+              "%s%s", o.out, o.err);
+    outcome_free(&o);
+}
