@@ -23,6 +23,8 @@ enum { FEATURES = sizeof features / sizeof features[0] };
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 static uint64_t read_xcr0(void)
 {
@@ -53,8 +55,16 @@ static uint32_t detect(void)
         found |= CPU_AVX512_BF16;
     return found;
 }
+
+/* Linux saves the 8 KiB of tiles only for processes that asked for them. */
+static bool ask_for_tiles(void)
+{
+    enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+}
 #else
 static uint32_t detect(void) { return 0; }
+static bool ask_for_tiles(void) { return false; }
 #endif
 
 uint32_t cpu_detect(void)
@@ -66,6 +76,15 @@ uint32_t cpu_detect(void)
     if (!found)
         known = found = detect() | 1u << 31;
     return found & CPU_ALL;
+}
+
+bool cpu_ask_for_tiles(void)
+{
+    static _Atomic int known; /* 0: not asked yet; 1: no; 2: yes. Asking twice does no harm. */
+    int answer = known;
+    if (!answer)
+        known = answer = ask_for_tiles() ? 2 : 1;
+    return answer == 2;
 }
 
 attn_status cpu_disabled(uint32_t *out, attn_error *err)

@@ -2,6 +2,7 @@
 #ifndef BASE_CPU_H
 #define BASE_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "attn/status.h"
@@ -29,5 +30,9 @@ attn_status cpu_disabled(uint32_t *out, attn_error *err);
 /* Why not all of `features` can be used, a static text about the first that cannot, or NULL. EINVAL when
  * ATTN_DISABLE_CPU is malformed. */
 attn_status cpu_lacks(uint32_t features, const char **why, attn_error *err);
+
+/* Whether the operating system lets this process use tiles, which it has to be asked; asked once. Needs
+ * CPU_AMX. A thread started later inherits it. */
+bool cpu_ask_for_tiles(void);
 
 #endif

@@ -55,6 +55,7 @@ typedef struct check_reference {
     guarded q[2], k[2], v[2]; /* of the case's dtype, read-only; [0] ends, [1] begins at a guard page */
     double *o, *lse;          /* by the oracle: [batch*heads*nq][dim], [batch*heads*nq] */
     double *o_limit, *lse_limit; /* [batch*heads*nq]: how far a right result may be from the oracle's */
+    double *largest;             /* [batch*heads*nq]: of the magnitudes that o is an average of */
 } check_reference;
 
 ATTN_MUST_CHECK attn_status check_reference_create(check_reference *out, const check_case *c,
@@ -67,8 +68,9 @@ typedef struct check_verdict {
     char fault[200];    /* what is wrong first; empty: nothing */
 } check_verdict;
 
-/* Compares a kernel's output with the oracle's, adding to the verdict. */
-void check_compare(const check_reference *r, const void *o, const float *lse, check_verdict *verdict);
+/* Compares a kernel's output with the oracle's, adding to the verdict. weight_bits: of the kernel's info. */
+void check_compare(const check_reference *r, uint32_t weight_bits, const void *o, const float *lse,
+                   check_verdict *verdict);
 
 /* ---- all cases on this CPU level: check_run.c ---- */
 

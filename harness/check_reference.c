@@ -14,6 +14,8 @@
  *                 |o - o'| <= 2 B (e^(2 D) - 1 + (m + 8) u), and never more than 2 B (1 + the sums' part)
  *   lse       D from the maximum, the weights' and sums' errors from the logarithm's argument, 2 u |lse| from
  *             rounding:   2 D + (m + 8) u + 2 u |lse|
+ *   rounding  a kernel whose weights have p' < 24 significant bits errs by e = 1.05 * 2^-p' in each of them (a
+ *             twentieth for a shorter polynomial), which is 2 B e in o and e in lse
  *   storage   a dtype of p significant bits adds 2^-p |o| (f16 also 2^-24 where it is subnormal)
  *   underflow results below the smallest normal float may be flushed: m + 1 times that number
  *
@@ -134,6 +136,7 @@ static void set_limits(check_reference *r, size_t row, const double *q, const do
     double weights = fmin(expm1(2 * score), 1);
     double stored = ldexp(1, -storage[r->c.dtype].bits) * largest + storage[r->c.dtype].smallest;
     r->o_limit[row] = 2 * largest * (weights + sums) + stored + (keys + 1) * (double)FLT_MIN;
+    r->largest[row] = largest;
     r->lse_limit[row] = 2 * score + sums + 2 * u * fabs(r->lse[row]);
 }
 
@@ -172,7 +175,8 @@ attn_status check_reference_create(check_reference *out, const check_case *c, co
     r.lse = malloc(rows * sizeof *r.lse);
     r.o_limit = malloc(rows * sizeof *r.o_limit);
     r.lse_limit = malloc(rows * sizeof *r.lse_limit);
-    bool fine = r.o && r.lse && r.o_limit && r.lse_limit &&
+    r.largest = malloc(rows * sizeof *r.largest);
+    bool fine = r.o && r.lse && r.o_limit && r.lse_limit && r.largest &&
                 make_tensor(c, seed, STREAM_Q, c->heads, c->nq, r.q) &&
                 make_tensor(c, seed, STREAM_K, c->kv_heads, c->nk, r.k) &&
                 make_tensor(c, seed, STREAM_V, c->kv_heads, c->nk, r.v);
@@ -203,6 +207,7 @@ void check_reference_destroy(check_reference *r)
     free(r->lse);
     free(r->o_limit);
     free(r->lse_limit);
+    free(r->largest);
     *r = (check_reference){0};
 }
 
@@ -223,23 +228,26 @@ static bool compare(double is, double right, double limit, double *worst_abs, do
     return error <= limit;
 }
 
-void check_compare(const check_reference *r, const void *o, const float *lse, check_verdict *verdict)
+void check_compare(const check_reference *r, uint32_t weight_bits, const void *o, const float *lse,
+                   check_verdict *verdict)
 {
+    const double rounding = weight_bits < 24 ? 1.05 * ldexp(1, -(int)weight_bits) : 0;
     const check_case *c = &r->c;
     size_t rows = c->batch * c->heads * c->nq;
     for (size_t row = 0; row < rows; row++) {
         size_t entry = row / c->nq / c->heads, head = row / c->nq % c->heads, at = row % c->nq;
+        const double o_limit = r->o_limit[row] + 2 * r->largest[row] * rounding;
         for (size_t t = 0; t < c->dim; t++) {
             size_t e = row * c->dim + t;
             double is = (double)element(o, c->dtype, e), right = r->o[e];
-            if (!compare(is, right, r->o_limit[row], &verdict->worst_abs, &verdict->worst_ratio) &&
+            if (!compare(is, right, o_limit, &verdict->worst_abs, &verdict->worst_ratio) &&
                 !*verdict->fault)
                 snprintf(verdict->fault, sizeof verdict->fault,
                          "batch %zu head %zu row %zu element %zu is %.9g, not %.9g (within %.2g)", entry,
-                         head, at, t, is, right, r->o_limit[row]);
+                         head, at, t, is, right, o_limit);
         }
         /* An empty row: exactly -inf. */
-        double unused = 0, limit = r->lse[row] == -(double)INFINITY ? 0 : r->lse_limit[row];
+        double unused = 0, limit = r->lse[row] == -(double)INFINITY ? 0 : r->lse_limit[row] + rounding;
         if (!compare((double)lse[row], r->lse[row], limit, &unused, &verdict->worst_ratio) &&
             !*verdict->fault)
             snprintf(verdict->fault, sizeof verdict->fault,

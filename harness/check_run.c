@@ -115,15 +115,15 @@ static attn_status run_once(const check_reference *r, const char *kernel, int co
     return ATTN_OK;
 }
 
-static attn_status run_case(const check_reference *r, const char *kernel, check_verdict *verdict,
+static attn_status run_case(const check_reference *r, const attn_kernel_info *kernel, check_verdict *verdict,
                             attn_error *err)
 {
     output first = {.o = {0}, .lse = {0}}, second = first;
-    attn_status status = run_once(r, kernel, 0, &first, verdict, err);
+    attn_status status = run_once(r, kernel->name, 0, &first, verdict, err);
     if (status == ATTN_OK && !*verdict->fault)
-        check_compare(r, first.o.at, first.lse.at, verdict);
+        check_compare(r, kernel->weight_bits, first.o.at, first.lse.at, verdict);
     if (status == ATTN_OK && !*verdict->fault)
-        status = run_once(r, kernel, 1, &second, verdict, err);
+        status = run_once(r, kernel->name, 1, &second, verdict, err);
     if (status == ATTN_OK && !*verdict->fault && memcmp(first.o.at, second.o.at, first.o.bytes) != 0)
         complain(verdict, "one thread with lse and three without do not give the same bits");
     guard_destroy(&first.o);
@@ -157,7 +157,7 @@ static attn_status run_kernels(state *s, const check_reference *r, const attn_pa
         write_replay(replay, sizeof replay, s->job, row->kernel, pattern, spec, &r->c);
         snprintf(crash_text, sizeof crash_text, "attnlab: crashed; replay: %s\n", replay);
         check_verdict verdict = {0};
-        attn_status status = run_case(r, row->kernel, &verdict, err);
+        attn_status status = run_case(r, &s->kernels[k], &verdict, err);
         if (status != ATTN_OK)
             return status;
         row->cases++;

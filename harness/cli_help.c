@@ -27,7 +27,7 @@ static const struct {
     {"ATTNLAB_DB", "the database, where --db is not given (default results/attnlab.db)"},
     {"ATTNLAB_DB_WAIT", "seconds to wait for a database that others write to (default 10)"},
     {"ATTNLAB_PLUGINS", "plugins to load, colon-separated"},
-    {"ATTN_DISABLE_CPU", "CPU features not to use, comma-separated: avx512,avx2"},
+    {"ATTN_DISABLE_CPU", "CPU features not to use, comma-separated: amx,avx512,avx2"},
     {"NO_COLOR", "no colours when set"},
 };
 

@@ -1,9 +1,10 @@
 /* Rows on their way in and out: keys gathered into panels, q transposed, o transposed back. Part of
  * forward_body.h, which explains. */
 
+#include "kernels/log_sum_exp.h"
+
 #define TINY 0x1p-100f /* outputs below: subnormal terms may have contributed */
 #define LOG2_E 1.4426950408889634
-#define LN_2 0.6931471805599453
 
 INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, attn_dtype dtype)
 {
@@ -207,20 +208,6 @@ INLINE bool is_doubtful(const state *t, uint32_t r, float weight, bool last)
            (last && weight < TINY && (weight > 0 || t->sum[r] < 0x1p-8f));
 }
 
-/* lse = reference * ln 2 + ln(sum) for LANES rows with positive finite sums; the others are not used.
- * sum = 2^e m with m in [0.7, 1.41); ln m = 2 atanh(z), z = (m - 1) / (m + 1), |z| < 0.172: the series to z^11
- * leaves 2e-11. In double, so that only the result is rounded; without branches, so that it is vectorised. */
-INLINE void log_sum_exp(const float minus_reference[LANES], const float sum[LANES], float lse[LANES])
-{
-    for (uint32_t i = 0; i < LANES; i++) {
-        int32_t bits = (int32_t)float_bits(sum[i]), e = (bits - 0x3f3504f3) >> 23;
-        double m = (double)float_from_bits((uint32_t)bits - ((uint32_t)e << 23));
-        double z = (m - 1) / (m + 1), y = z * z;
-        double log_m = 2 * z * (1 + y * (1. / 3 + y * (1. / 5 + y * (1. / 7 + y * (1. / 9 + y * (1. / 11))))));
-        lse[i] = (float)(((double)e - (double)minus_reference[i]) * LN_2 + log_m);
-    }
-}
-
 static void store_tile(const shape *s, const operands *x, const state *t, bool last, scratch *w, tally *count)
 {
     const tile *of = t->tile;
@@ -243,7 +230,7 @@ static void store_tile(const shape *s, const operands *x, const state *t, bool l
             transpose_out(true, s, t, v, by, to, earlier, weight);
         else
             transpose_out(false, s, t, v, by, to, earlier, weight);
-        log_sum_exp(t->minus_reference + v, t->sum + v, lse);
+        log_sum_exp(LANES, t->minus_reference + v, t->sum + v, lse);
 
         for (uint32_t i = 0; i < rows; i++) {
             uint32_t r = v + i;

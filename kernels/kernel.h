@@ -52,6 +52,7 @@ typedef struct tally {
 typedef struct kernel {
     const char *name, *isa, *summary;
     uint32_t dtypes;      /* bit per attn_dtype */
+    uint32_t weight_bits; /* significant bits of the weights exp(score) when they meet v; 0: as in fp32 */
     uint32_t cpu;         /* features needed, of base/cpu.h */
     const char *unbuilt;  /* why this build has only the name, or NULL */
     bool by_name_only;    /* never the planner's own choice */

@@ -20,7 +20,7 @@
 #include <stdint.h>
 
 enum {
-    MAX_GRANULE_KEYS = 8,
+    MAX_GRANULE_KEYS = 32,
     MAX_TILE_ROWS = 64, /* bits of a mask */
     MAX_PARTS = 4,
     MAX_FOLLOWERS = 8

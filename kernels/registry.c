@@ -21,6 +21,8 @@ attn_status kernel_unavailable(const kernel *k, const char **out, attn_error *er
     attn_status status = cpu_lacks(k->cpu, out, err);
     if (k->unbuilt)
         *out = k->unbuilt;
+    if (!*out && status == ATTN_OK && (k->cpu & CPU_AMX) && !cpu_ask_for_tiles())
+        *out = "the operating system does not let this process use AMX tiles";
     return status;
 }
 
@@ -32,7 +34,7 @@ size_t attn_kernel_count(void)
 attn_kernel_info attn_kernel_at(size_t index)
 {
     const kernel *k = kernels[index];
-    attn_kernel_info info = {k->name, k->isa, k->summary, k->dtypes, NULL};
+    attn_kernel_info info = {k->name, k->isa, k->summary, k->dtypes, k->weight_bits ? k->weight_bits : 24, NULL};
     if (kernel_unavailable(k, &info.unavailable, NULL) != ATTN_OK && k->cpu)
         info.unavailable = "ATTN_DISABLE_CPU names an unknown feature; known are " CPU_NAMES;
     return info;

@@ -1,8 +1,12 @@
 /* A kernel that this compiler cannot build for the target: the name, and why. */
 
+#ifndef KERNEL_DTYPES
+#define KERNEL_DTYPES (1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16)
+#endif
+
 extern const kernel KERNEL_SYMBOL;
 const kernel KERNEL_SYMBOL = {
     KERNEL_FIELDS,
-    .dtypes = 1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16,
+    .dtypes = KERNEL_DTYPES,
     .unbuilt = "the compiler that built this program does not target these instructions",
 };

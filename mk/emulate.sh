@@ -1,5 +1,5 @@
 #!/bin/bash
-# Runs attnlab on an emulated CPU with AVX-512, for machines that have none: Bochs boots Debian's kernel with the
+# Runs attnlab on an emulated CPU with AVX-512 or AMX, for machines that have none: Bochs boots Debian's kernel with the
 # program in its initial RAM disk, and the serial port brings back what it prints. About a minute to boot, and some
 # ten million instructions a second after that: for right or wrong, never for speed.
 #
@@ -7,6 +7,8 @@
 #
 # EMULATE_CPU     a model of `bochs --help cpu` (default corei7_skylake_x: AVX-512 F, CD, BW, DQ, VL)
 # EMULATE_TIME    seconds until it is given up (default 1500)
+# EMULATE_BOCHS   another bochs: version 3 has the model sapphire_rapids, with AMX (Debian 12 has 2.7, without)
+# EMULATE_LINUX   options for Linux instead of those that 2.7 needs; for version 3, "" (see below)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 program=$1
@@ -48,13 +50,13 @@ chmod +x "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) >"$run/iso/initrd.gz"
 cp "$work/vmlinuz" /usr/lib/ISOLINUX/isolinux.bin "$run/iso/" && mv "$run/iso/isolinux.bin" "$run/iso/isolinux/"
 cp /usr/lib/syslinux/modules/bios/ldlinux.c32 "$run/iso/isolinux/"
-# Bochs reports a compacted XSAVE area of the wrong size; without XSAVEC Linux uses the plain one and keeps AVX-512.
-cat >"$run/iso/isolinux/isolinux.cfg" <<'END'
+# Bochs 2.7 reports a compacted XSAVE area of the wrong size; without XSAVEC Linux uses the plain one and keeps AVX-512.
+cat >"$run/iso/isolinux/isolinux.cfg" <<END
 DEFAULT run
 PROMPT 0
 LABEL run
  KERNEL /vmlinuz
- APPEND initrd=/initrd.gz console=ttyS0 quiet mitigations=off nokaslr tsc=reliable lpj=1000000 audit=0 noxsaves clearcpuid=xsavec,xsaves
+ APPEND initrd=/initrd.gz console=ttyS0 quiet mitigations=off nokaslr tsc=reliable lpj=1000000 audit=0 ${EMULATE_LINUX-noxsaves clearcpuid=xsavec,xsaves}
 END
 genisoimage -quiet -o "$run/boot.iso" -b isolinux/isolinux.bin -c isolinux/boot.cat -no-emul-boot -boot-load-size 4 \
     -boot-info-table "$run/iso"
@@ -73,7 +75,7 @@ panic: action=fatal
 clock: sync=none, time0=1577836800
 END
 echo c >"$run/debugger"
-TERM=xterm timeout "${EMULATE_TIME:-1500}" script -qec "bochs -q -f $run/bochsrc -rc $run/debugger" /dev/null \
+TERM=xterm timeout "${EMULATE_TIME:-1500}" script -qec "${EMULATE_BOCHS:-bochs} -q -f $run/bochsrc -rc $run/debugger" /dev/null \
     >"$run/screen" 2>&1 </dev/null || true
 
 tr -d '\r' <"$run/serial" | sed -n '/^=== begin/,/^=== end/p' | grep -vE '^===|^\[ *[0-9]+\.[0-9]+\]' || true

@@ -74,7 +74,7 @@ ATTN_API void attn_plan_run(attn_plan *plan, const void *q, const void *k, const
 
 ATTN_API const attn_cost *attn_plan_cost(const attn_plan *plan);
 ATTN_API const char *attn_plan_kernel(const attn_plan *plan); /* the name of the kernel chosen */
-ATTN_API const char *attn_plan_isa(const attn_plan *plan);    /* "portable", "avx2", "avx512"; "fp64": the oracle */
+ATTN_API const char *attn_plan_isa(const attn_plan *plan);    /* "portable", "avx2", "avx512", "amx"; "fp64": the oracle */
 ATTN_API int attn_plan_threads(const attn_plan *plan);
 
 /* The name of the lowering chosen: "natural/8", "classes/1". It says which combs are tiled by residue class
@@ -91,6 +91,7 @@ typedef struct attn_kernel_info {
     const char *isa;
     const char *summary;
     uint32_t dtypes;         /* bit per attn_dtype */
+    uint32_t weight_bits;    /* significant bits of the softmax weights: 24, or fewer where they are rounded */
     const char *unavailable; /* why it cannot run here, or NULL */
 } attn_kernel_info;
 

@@ -84,7 +84,7 @@ static answer answer_of(const check_reference *r)
 static check_verdict verdict_on(const check_reference *r, const answer *a)
 {
     check_verdict v = {0};
-    check_compare(r, a->o, a->lse, &v);
+    check_compare(r, 24, a->o, a->lse, &v);
     return v;
 }
 

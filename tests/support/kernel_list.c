@@ -13,13 +13,20 @@ bool kernel_runs(const char *name)
     return false;
 }
 
-size_t runnable_kernels(const kernel **out, size_t capacity)
+size_t runnable_kernels_for(attn_dtype dtype, const kernel **out, size_t capacity)
 {
     size_t count = 0;
     for (size_t i = 0; kernels[i] && count < capacity; i++)
-        if (kernels[i]->geometry.lanes && kernel_runs(kernels[i]->name))
+        if (kernels[i]->geometry.lanes && (kernels[i]->dtypes & 1u << dtype) && kernel_runs(kernels[i]->name))
             out[count++] = kernels[i];
-    if (avx512_emulated && count < capacity)
-        out[count++] = avx512_emulated;
+    const kernel *const emulated[] = {avx512_emulated, amx_emulated};
+    for (size_t i = 0; i < sizeof emulated / sizeof emulated[0] && count < capacity; i++)
+        if (emulated[i] && (emulated[i]->dtypes & 1u << dtype))
+            out[count++] = emulated[i];
     return count;
+}
+
+size_t runnable_kernels(const kernel **out, size_t capacity)
+{
+    return runnable_kernels_for(ATTN_F32, out, capacity);
 }

@@ -8,8 +8,12 @@
 /* The AVX-512 instance compiled for any CPU through SIMDe, or NULL without SIMDe. */
 extern const kernel *const avx512_emulated;
 
-/* Fast kernels that can run, at most `capacity`; the oracle is not among them. */
-size_t runnable_kernels(const kernel **out, size_t capacity);
+/* The AMX instance compiled for any CPU, its tiles emulated, or NULL without SIMDe. It computes bf16 only. */
+extern const kernel *const amx_emulated;
+
+/* Fast kernels that can run and compute `dtype`, at most `capacity`; the oracle is not among them. */
+size_t runnable_kernels_for(attn_dtype dtype, const kernel **out, size_t capacity);
+size_t runnable_kernels(const kernel **out, size_t capacity); /* for f32 */
 
 /* Whether the registered kernel of this name can run; asserts that there is one. */
 bool kernel_runs(const char *name);

@@ -3,6 +3,10 @@
 #define TESTS_SUPPORT_SIMDE_H
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 
@@ -20,6 +24,58 @@ static inline __m512 emulated_reduce(__m512 x)
     return _mm512_sub_ps(x, _mm512_floor_ps(x));
 }
 #define _mm512_reduce_ps(x, rounding) emulated_reduce(x)
+
+#ifndef _CMP_LE_OQ
+#define _CMP_LE_OQ SIMDE_CMP_LE_OQ
+#endif
+
+/* Loads and stores under masks, whose other elements are not touched. */
+#define EMULATE_MASKED(vector, element, lanes, bits, load, store, loadu, storeu) \
+    static inline vector emulated_##load(bits keep, const void *from) \
+    { \
+        element x[lanes] = {0}; \
+        for (int i = 0; i < lanes; i++) \
+            if (keep >> i & 1) \
+                memcpy(&x[i], (const element *)from + i, sizeof x[i]); \
+        return loadu; \
+    } \
+    static inline void emulated_##store(void *to, bits keep, vector y) \
+    { \
+        element x[lanes]; \
+        storeu; \
+        for (int i = 0; i < lanes; i++) \
+            if (keep >> i & 1) \
+                memcpy((element *)to + i, &x[i], sizeof x[i]); \
+    }
+EMULATE_MASKED(__m512, float, 16, uint16_t, maskz_loadu_ps, mask_storeu_ps, _mm512_loadu_ps(x), _mm512_storeu_ps(x, y))
+EMULATE_MASKED(__m512i, uint16_t, 32, uint32_t, maskz_loadu_512, mask_storeu_512, _mm512_loadu_si512(x),
+               _mm512_storeu_si512(x, y))
+EMULATE_MASKED(__m256i, uint16_t, 16, uint16_t, maskz_loadu_256, mask_storeu_256,
+               _mm256_loadu_si256((const __m256i *)(const void *)x), _mm256_storeu_si256((__m256i *)(void *)x, y))
+#undef EMULATE_MASKED
+#define _mm512_maskz_loadu_ps(keep, from) emulated_maskz_loadu_ps((uint16_t)(keep), from)
+#define _mm512_mask_storeu_ps(to, keep, x) emulated_mask_storeu_ps(to, (uint16_t)(keep), x)
+#define _mm512_maskz_loadu_epi16(keep, from) emulated_maskz_loadu_512(keep, from)
+#define _mm256_mask_storeu_epi16(to, keep, x) emulated_mask_storeu_256(to, (uint16_t)(keep), x)
+
+static inline float emulated_reduce_add(__m512 x)
+{
+    float at[16], sum = 0;
+    _mm512_storeu_ps(at, x);
+    for (int i = 0; i < 16; i++)
+        sum += at[i];
+    return sum;
+}
+static inline float emulated_reduce_max(__m512 x)
+{
+    float at[16], max = -INFINITY;
+    _mm512_storeu_ps(at, x);
+    for (int i = 0; i < 16; i++)
+        max = at[i] > max ? at[i] : max;
+    return max;
+}
+#define _mm512_reduce_add_ps(x) emulated_reduce_add(x)
+#define _mm512_reduce_max_ps(x) emulated_reduce_max(x)
 
 #ifndef _mm512_shuffle_f32x4
 #define _mm512_shuffle_f32x4(a, b, lanes) \

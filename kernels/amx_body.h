@@ -1,0 +1,221 @@
+/* Forward attention in bf16 on AMX: tiles multiply while vectors do the softmax.
+ *
+ * A tile of the program is 32 rows, a granule 32 keys: two by two hardware tiles. Two granules make a *unit*,
+ * and units go through a pipeline of three stages whose instructions are interleaved in one stream (amx_step.h):
+ *
+ *         step i             scores of unit i+1        weights of unit i          values of unit i-1
+ *                            S = Q K^T, fp32           P = exp2(S c - m), bf16    O += P [V 1], fp32
+ *     packed Q, K, V, L2 --> AMX --> S (8 KiB, L1) --> AVX-512 --> P (4 KiB) --> AMX --> O (L1)
+ *
+ *   - Every multiplication of tiles (16 cycles) is followed by a few rows of softmax, so that both kinds of
+ *     execution units have work; a result is stored while the next one is computed.
+ *   - P is rounded to bf16, nearest even, by one instruction for 32 weights; so the sum of a row is that of the
+ *     rounded weights, which AMX adds up too: v has a column of ones. Constant v come back exactly. Error: that
+ *     of attention with P in bf16, plus up to a twentieth, since a row's largest weight is rounded like the rest.
+ *   - Q is the left operand as it is; the scale joins the scores in fp32. K and V are packed (amx_pack.h), a
+ *     granule at a time, into panels that LOCKSTEP tiles share: these take a chunk of keys (256 KiB of panels, half
+ *     of a small L2) in turn, each with its O in L1, before the next chunk begins. Panels are found again by the
+ *     keys they hold, so windows, whose tiles begin with different keys, share them as well. Packing costs about
+ *     half of what a unit's computation does, and so a thirtieth when 16 tiles share.
+ *   - The working set of a step, at dim 64: S 8, P 8, O 10, Q 4, panels 16 KiB. Units of four granules, or two
+ *     tiles at once, were a third slower in a prototype: L1 decides.
+ *
+ * Reference instead of maximum, as in forward_body.h: 0 until the sum of a row, over a chunk, leaves [LEAST,
+ * MOST]; then the chunk is computed again, outside the pipeline, with the row's maximum, and what came before is
+ * rescaled. bf16 has the exponents of fp32, so there is as much room. O of a chunk begins at zero and joins the
+ * tile's, so that nothing is lost when it overflows, and long sums have two levels.
+ *
+ * Exactness. AMX takes subnormals for zeros, whatever MXCSR says; vectors do as well here. Results that are not
+ * finite, could have lost terms to underflow or met subnormal v where they are tiny, are left to exact_row().
+ *
+ * Whether this is fast has been measured with a prototype of the same pipeline (fixed shapes, one thread; d = 64,
+ * n = 4096: 850 to 1000 GFLOP/s of a peak of 3050 to 3290), not with this code. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "kernels/exact.h"
+#include "kernels/kernel.h"
+#include "kernels/log_sum_exp.h"
+
+#ifndef TILES
+#define TILES "kernels/amx_tiles.h" /* tests put an emulation here */
+#endif
+#include TILES
+
+#include "kernels/amx_step.h"
+#include "kernels/amx_pack.h"
+#include "kernels/amx_rows.h"
+
+enum {
+    LOCKSTEP = 16,              /* tiles that take the same chunk before the next one begins */
+    CHUNK_BYTES = 256 * 1024    /* of packed k and v */
+};
+
+/* ---- scratch ---- */
+
+static void *lay_out(arena *a, const shape *s)
+{
+    uint32_t depth = (uint32_t)(s->dim + 31) / 32, columns = (uint32_t)s->dim / 16 + 1;
+    size_t panel = (size_t)depth * 2 * TILE_BYTES, o = (size_t)columns * O_FLOATS;
+    uint32_t chunk = (uint32_t)(CHUNK_BYTES / (2 * panel));
+    uint32_t enough = (uint32_t)((s->nk / KEYS + 24) / 16 * 16), slots = 2 * chunk < enough ? 2 * chunk : enough;
+    slots = slots < 16 ? 16 : slots;
+    scratch *w = arena_take(a, 1, sizeof *w);
+    scratch z = {
+        .states = arena_take(a, LOCKSTEP, sizeof *z.states),
+        .k = arena_take(a, slots + UNIT_GRANULES, panel),
+        .v = arena_take(a, slots + UNIT_GRANULES, panel),
+        .panel_bytes = panel,
+        .slots = slots,
+        .chunk = chunk,
+        .first = arena_take(a, slots, sizeof *z.first),
+        .keys = arena_take(a, slots, sizeof *z.keys),
+        .used = arena_take(a, slots, sizeof *z.used),
+        .subnormal = arena_take(a, slots + UNIT_GRANULES, sizeof *z.subnormal),
+        .combs = arena_take(a, s->max_combs, sizeof *z.combs),
+        .step = steps[depth - 1],
+    };
+    uint8_t *ones = arena_take(a, 1, TILE_BYTES);
+    z.w = (buffers){
+        .s = arena_take(a, UNIT_GRANULES * SCORE_FLOATS, sizeof *z.w.s),
+        .p = {arena_take(a, UNIT_GRANULES, WEIGHT_BYTES), arena_take(a, UNIT_GRANULES, WEIGHT_BYTES)},
+        .o = arena_take(a, o, sizeof *z.w.o),
+        .ones = ones,
+        .depth = depth,
+        .columns = columns,
+        .value_tiles = s->dim % 32 ? columns : columns - 1,
+        .scale = (float)((double)s->scale * LOG2_E),
+    };
+    z.spare = z.w;
+    z.spare.s = arena_take(a, UNIT_GRANULES * SCORE_FLOATS, sizeof *z.w.s);
+    z.spare.p[0] = arena_take(a, UNIT_GRANULES, WEIGHT_BYTES);
+    for (uint32_t i = 0; i < LOCKSTEP; i++) {
+        uint8_t *q = arena_take(a, depth, Q_BYTES);
+        float *total = arena_take(a, o, sizeof *total);
+        if (z.states) {
+            z.states[i].q = q;
+            z.states[i].o = total;
+        }
+    }
+    if (w && ones) {
+        memset(ones, 0, TILE_BYTES);
+        for (size_t pair = 0; pair < 16; pair++) {
+            const uint16_t one[2] = {BF16_ONE, BF16_ONE};
+            memcpy(ones + pair * 64, one, sizeof one);
+        }
+        *w = z;
+    }
+    return w;
+}
+
+/* ---- the pipeline ---- */
+
+/* The next unit enters, or, without one, those inside move on. */
+static void push(scratch *w, unit *n)
+{
+    unit *a = w->values_next, *b = w->weights_next;
+    w->step(&w->w, a, b, n);
+    w->values_next = b;
+    w->weights_next = n;
+    w->number++;
+    if (a && a->chunk_of)
+        join_chunk(w, a->chunk_of);
+}
+
+static void drain(scratch *w)
+{
+    while (w->values_next || w->weights_next)
+        push(w, NULL);
+}
+
+static void push_chunk(scratch *w, state *t)
+{
+    const program *p = w->p;
+    if (t->in_flight + 2 >= w->number) /* its own last chunk may move references yet */
+        drain(w);
+    t->chunk = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
+    t->chunk_run = t->run;
+    t->chunk_granule = t->granule;
+    for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
+        unit *n = &w->units[w->number % 3];
+        uint32_t granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
+        begin_unit(n, t, granules);
+        n->parity = w->number % 2;
+        n->first = done == 0;
+        for (uint32_t g = 0; g < granules; g++) {
+            uint32_t keys[KEYS];
+            const run *u = &p->runs[t->run];
+            list_keys(p, u, t->granule, keys);
+            uint32_t slot = find_panel(w, keys);
+            t->seen |= t->rows & place_granule(w, n, g, u, t->granule, slot);
+            t->subnormal |= w->subnormal[slot];
+            advance(p, &t->run, &t->granule);
+        }
+        if (done + granules == t->chunk) {
+            n->chunk_of = t;
+            t->left -= t->chunk;
+            t->in_flight = w->number;
+        }
+        push(w, n);
+    }
+    w->count->granules += t->chunk;
+    w->count->lanes += (uint64_t)t->chunk * KEYS * ROWS;
+}
+
+/* Tiles in lockstep, chunk by chunk. */
+static void run_tiles(scratch *w, const tile *tiles, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        load_tile(w, &w->states[i], &tiles[i]);
+        if (!tiles[i].granules) {
+            memset(w->states[i].o, 0, (size_t)w->w.columns * O_FLOATS * sizeof(float));
+            store_tile(w, &w->states[i], w->states[i].o);
+        }
+    }
+    for (bool more = true; more;) {
+        more = false;
+        for (uint32_t i = 0; i < count; i++)
+            if (w->states[i].left) {
+                push_chunk(w, &w->states[i]);
+                more |= w->states[i].left > 0;
+            }
+    }
+    drain(w);
+}
+
+/* ---- the kernel ---- */
+
+static void compute(const shape *s, const operands *x, const program *p, const group *groups, uint32_t count, bool last,
+                    void *memory, tally *done)
+{
+    scratch *w = memory;
+    w->s = s;
+    w->x = x;
+    w->p = p;
+    w->count = done;
+    w->last = last;
+    w->number = 3;
+    w->hand = 0;
+    w->values_next = w->weights_next = NULL;
+    memset(w->first, 0xff, w->slots * sizeof *w->first); /* the panels hold nothing of this head */
+    memset(w->used, 0, w->slots * sizeof *w->used);
+    unsigned control = _mm_getcsr();
+    _mm_setcsr(control | FLUSH);
+    tiles_open();
+    uint32_t first = groups[0].first_tile, end = groups[count - 1].first_tile + groups[count - 1].tiles;
+    for (uint32_t t = first; t < end; t += LOCKSTEP)
+        run_tiles(w, &p->tiles[t], end - t < LOCKSTEP ? end - t : LOCKSTEP);
+    tiles_close();
+    _mm_setcsr(control);
+}
+
+extern const kernel KERNEL_SYMBOL;
+const kernel KERNEL_SYMBOL = {
+    KERNEL_FIELDS,
+    .dtypes = 1u << ATTN_BF16,
+    .geometry = {ROWS, 1, KEYS},
+    .max_group = LOCKSTEP,
+    .scratch = lay_out,
+    .run = compute,
+};

@@ -1,0 +1,115 @@
+/* Rows of q, k and v as AMX wants them. Part of amx_body.h, which explains.
+ *
+ *   q   [depth][ROWS][32] bf16: rows as they are, 32 columns at a time; scale is applied to the scores
+ *   k   [2 halves of the keys][depth][16 pairs of columns][16 keys][2]: a transpose of 32-bit pairs
+ *   v   [columns / 16][16 pairs of keys][16 columns][2]: two rows interleaved
+ *
+ * Where dim is not a multiple of 32, rows are copied first and padded with zeros; v then gets its column of
+ * ones there. Beyond the last row of q, and for keys that only fill a granule, there are zeros. */
+
+enum { PADDED = ATTN_MAX_DIM }; /* a multiple of 32 */
+#define BF16_ONE 0x3f80
+
+static void pack_queries(uint8_t *to, const uint16_t *from, size_t stride, uint32_t count, size_t dim)
+{
+    for (size_t c = 0; c < dim; c += 32, to += Q_BYTES) {
+        uint32_t columns = dim - c >= 32 ? UINT32_MAX : (1u << (dim - c)) - 1;
+        for (uint32_t r = 0; r < ROWS; r++)
+            _mm512_store_si512(to + r * 64, _mm512_maskz_loadu_epi16(r < count ? columns : 0,
+                                                                     from + (r < count ? r : 0) * stride + c));
+    }
+}
+
+/* 16 keys x 32 columns. Lane l of piece [c][r] is columns 8 c .. of key 4 l + r, so that what is left of the
+ * transpose happens within lanes. */
+INLINE void pack_key_tile(uint8_t *to, const uint16_t *const row[16], size_t column)
+{
+    UNROLL for (uint32_t c = 0; c < 4; c++, to += 256) {
+        __m512i piece[4], half[4];
+        UNROLL for (uint32_t r = 0; r < 4; r++) {
+            size_t at = column + 8 * c;
+            __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(const void *)(row[r] + at)));
+            x = _mm512_mask_broadcast_i32x4(x, 0x00f0, _mm_loadu_si128((const __m128i *)(const void *)(row[4 + r] + at)));
+            x = _mm512_mask_broadcast_i32x4(x, 0x0f00, _mm_loadu_si128((const __m128i *)(const void *)(row[8 + r] + at)));
+            x = _mm512_mask_broadcast_i32x4(x, 0xf000, _mm_loadu_si128((const __m128i *)(const void *)(row[12 + r] + at)));
+            piece[r] = x;
+        }
+        half[0] = _mm512_unpacklo_epi32(piece[0], piece[1]);
+        half[1] = _mm512_unpackhi_epi32(piece[0], piece[1]);
+        half[2] = _mm512_unpacklo_epi32(piece[2], piece[3]);
+        half[3] = _mm512_unpackhi_epi32(piece[2], piece[3]);
+        _mm512_store_si512(to, _mm512_unpacklo_epi64(half[0], half[2]));
+        _mm512_store_si512(to + 64, _mm512_unpackhi_epi64(half[0], half[2]));
+        _mm512_store_si512(to + 128, _mm512_unpacklo_epi64(half[1], half[3]));
+        _mm512_store_si512(to + 192, _mm512_unpackhi_epi64(half[1], half[3]));
+    }
+}
+
+static void pack_keys(uint8_t *to, const uint16_t *const row[KEYS], uint32_t depth)
+{
+    for (uint32_t half = 0; half < 2; half++)
+        for (uint32_t c = 0; c < depth; c++, to += K_BYTES)
+            pack_key_tile(to, row + 16 * half, 32 * (size_t)c);
+}
+
+/* Quarters of the rows are reordered so that interleaving, which works within lanes, leaves columns in order. */
+static void pack_values(uint8_t *to, const uint16_t *const row[KEYS], uint32_t depth)
+{
+    const __m512i order = _mm512_set_epi64(7, 3, 6, 2, 5, 1, 4, 0);
+    for (uint32_t pair = 0; pair < KEYS / 2; pair++)
+        for (uint32_t c = 0; c < depth; c++) {
+            __m512i x = _mm512_permutexvar_epi64(order, _mm512_loadu_si512(row[2 * pair] + 32 * c));
+            __m512i y = _mm512_permutexvar_epi64(order, _mm512_loadu_si512(row[2 * pair + 1] + 32 * c));
+            uint8_t *at = to + (size_t)(2 * c) * TILE_BYTES + pair * 64;
+            _mm512_store_si512(at, _mm512_unpacklo_epi16(x, y));
+            _mm512_store_si512(at + TILE_BYTES, _mm512_unpackhi_epi16(x, y));
+        }
+}
+
+/* Copies the rows to where there is room for zeros behind them, with `end` in column dim, and points there. */
+static void pad_rows(uint16_t stage[KEYS][PADDED], const uint16_t *row[KEYS], size_t dim, uint16_t end)
+{
+    for (uint32_t r = 0; r < KEYS; r++) {
+        for (size_t c = 0; c < dim; c += 32) {
+            uint32_t columns = dim - c >= 32 ? UINT32_MAX : (1u << (dim - c)) - 1;
+            _mm512_storeu_si512(stage[r] + c, _mm512_maskz_loadu_epi16(columns, row[r] + c));
+        }
+        stage[r][dim] = end;
+        row[r] = stage[r];
+    }
+}
+
+static bool has_subnormals(const uint8_t *panel, size_t bytes)
+{
+    const __m512i exponent = _mm512_set1_epi16(0x7f80), magnitude = _mm512_set1_epi16(0x7fff);
+    uint32_t found = 0;
+    for (size_t at = 0; at < bytes; at += 64) {
+        __m512i x = _mm512_load_si512(panel + at);
+        found |= _mm512_test_epi16_mask(x, magnitude) & ~_mm512_test_epi16_mask(x, exponent);
+    }
+    return found != 0;
+}
+
+static const uint16_t zero_row[PADDED];
+
+/* One granule, `keys` of it real. */
+static void pack_granule(uint8_t *k_to, uint8_t *v_to, const uint16_t *k, const uint16_t *v, const uint32_t keys[KEYS],
+                         size_t dim)
+{
+    const uint16_t *k_row[KEYS], *v_row[KEYS];
+    const uint32_t depth = (uint32_t)(dim + 31) / 32;
+    for (uint32_t t = 0; t < KEYS; t++) {
+        k_row[t] = keys[t] == UINT32_MAX ? zero_row : k + keys[t] * dim;
+        v_row[t] = keys[t] == UINT32_MAX ? zero_row : v + keys[t] * dim;
+    }
+    if (dim % 32 != 0) {
+        _Alignas(64) uint16_t stage[KEYS][PADDED];
+        pad_rows(stage, k_row, dim, 0);
+        pack_keys(k_to, k_row, depth);
+        pad_rows(stage, v_row, dim, BF16_ONE);
+        pack_values(v_to, v_row, depth);
+    } else {
+        pack_keys(k_to, k_row, depth);
+        pack_values(v_to, v_row, depth);
+    }
+}

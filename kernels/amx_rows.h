@@ -1,0 +1,373 @@
+/* Tiles of the program on their way in, from chunk to chunk, and out. Part of amx_body.h, which explains. */
+
+#define LEAST 0x1p-32f  /* a row's sum stays between these, or its reference moves */
+#define MOST 0x1p64f
+#define FLUSH 0x8040u   /* in MXCSR: subnormal results and operands are zeros */
+#define TINY 0x1p-100f  /* outputs below: terms flushed to zero may have mattered */
+#define LOG2_E 1.4426950408889634
+
+typedef struct state { /* one tile of the program */
+    _Alignas(64) float minus_reference[ROWS]; /* in units of log2 */
+    float sum[ROWS];
+    float carry[ROWS];     /* what an earlier part's o is to be multiplied by */
+    uint8_t *q;            /* packed */
+    float *o;              /* of all chunks but a last one: [columns][O_FLOATS] */
+    const tile *tile;
+    uint32_t rows;         /* bits of its rows */
+    uint32_t seen;         /* rows that have met a key */
+    uint32_t dead;         /* rows left to exact_row() */
+    uint32_t run, granule, left; /* what comes next, and granules left */
+    uint32_t chunk_run, chunk_granule, chunk; /* where the chunk in the pipeline begins, its granules */
+    uint64_t in_flight;    /* until this unit */
+    bool begun;            /* o holds something */
+    bool subnormal;        /* some v may be subnormal, which AMX takes for zero */
+} state;
+
+typedef struct scratch {
+    buffers w, spare;      /* `spare` has its own s and p, and the same o */
+    state *states;         /* [LOCKSTEP] */
+    unit units[3];         /* in the pipeline: number n in units[n % 3] */
+    uint64_t number;       /* of the next unit */
+    unit *values_next, *weights_next; /* what has got so far */
+    uint8_t *k, *v;        /* panels of packed granules, [slots + UNIT_GRANULES] */
+    size_t panel_bytes;    /* of k or v, of a granule */
+    uint32_t slots, hand;  /* the last UNIT_GRANULES panels are for redo_chunk() */
+    uint32_t chunk;        /* granules; a last one takes a quarter more rather than leave a crumb */
+    uint32_t *first;       /* [slots]: first key of what a panel holds, */
+    uint32_t (*keys)[KEYS];  /* and all of them; UINT32_MAX: padding */
+    uint64_t *used;        /* [slots]: by unit number */
+    bool *subnormal;       /* [slots]: v has some */
+    attn_comb *combs;      /* for exact_row() */
+    step_fn *step;
+    /* Of this call: */
+    const shape *s;
+    const operands *x;
+    const program *p;
+    tally *count;
+    bool last;
+} scratch;
+
+/* ---- where an element of a block of o is: [columns][2 halves of the rows][16][16] ---- */
+
+INLINE const float *o_row(const float *o, uint32_t column16, uint32_t row)
+{
+    return o + (size_t)column16 * O_FLOATS + row * 16;
+}
+
+/* ---- keys ---- */
+
+/* The keys of granule i of a run. */
+static void list_keys(const program *p, const run *u, uint32_t i, uint32_t keys[KEYS])
+{
+    size_t t0 = (size_t)i * KEYS, count = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+    if (u->list != RUN_COMB) {
+        for (size_t t = 0; t < count; t++)
+            keys[t] = u->first + p->offsets[u->list + t0 + t];
+    } else if (u->width >= u->keys) {
+        for (uint32_t t = 0; t < KEYS; t++)
+            keys[t] = u->first + (uint32_t)t0 + t;
+    } else {
+        size_t tooth = t0 / u->width, within = t0 % u->width;
+        for (size_t t = 0; t < count; t++) {
+            keys[t] = (uint32_t)(u->first + tooth * u->step + within);
+            if (++within == u->width) {
+                within = 0;
+                tooth++;
+            }
+        }
+    }
+    for (size_t t = count; t < KEYS; t++)
+        keys[t] = UINT32_MAX;
+}
+
+static void fill_panel(scratch *w, uint32_t slot, const uint32_t keys[KEYS])
+{
+    uint8_t *v = w->v + slot * w->panel_bytes;
+    pack_granule(w->k + slot * w->panel_bytes, v, w->x->k, w->x->v, keys, w->s->dim);
+    w->subnormal[slot] = has_subnormals(v, w->panel_bytes);
+}
+
+/* The panel that holds these keys: an old one if there is one, so that tiles share what was packed; else the
+ * next in turn that no unit in the pipeline needs. */
+static uint32_t find_panel(scratch *w, const uint32_t keys[KEYS])
+{
+    const __m512i key = _mm512_set1_epi32((int)keys[0]);
+    for (uint32_t slot = 0; slot < w->slots; slot += 16) {
+        uint32_t same = _mm512_cmpeq_epi32_mask(_mm512_load_si512(w->first + slot), key);
+        for (; same; same &= same - 1) {
+            uint32_t found = slot + (uint32_t)__builtin_ctz(same);
+            if (memcmp(w->keys[found], keys, sizeof w->keys[found]) == 0) {
+                w->used[found] = w->number;
+                return found;
+            }
+        }
+    }
+    while (w->used[w->hand] + 2 >= w->number)
+        w->hand = (w->hand + 1) % w->slots;
+    uint32_t slot = w->hand;
+    w->hand = (w->hand + 1) % w->slots;
+    w->first[slot] = keys[0];
+    memcpy(w->keys[slot], keys, sizeof w->keys[slot]);
+    w->used[slot] = w->number;
+    fill_panel(w, slot, keys);
+    return slot;
+}
+
+/* ---- units ---- */
+
+/* Granule `at` of a unit: granule i of run u, whose keys are in panel `slot`. Returns the rows it may touch. */
+static uint32_t place_granule(scratch *w, unit *n, uint32_t at, const run *u, uint32_t i, uint32_t slot)
+{
+    n->k[at] = w->k + slot * w->panel_bytes;
+    n->v[at] = w->v + slot * w->panel_bytes;
+    if (u->mask == RUN_ALL)
+        return UINT32_MAX;
+    uint32_t mask = u->mask + i * u->mask_step;
+    if (w->p->ranges[mask].partial) {
+        const uint64_t *rows = w->p->masks + (size_t)mask * KEYS;
+        for (uint32_t t = 0; t < KEYS; t++)
+            n->masks[at][t] = (uint32_t)rows[t];
+        n->masked |= 1u << at;
+    }
+    return (uint32_t)w->p->ranges[mask].any;
+}
+
+static void begin_unit(unit *n, const state *t, uint32_t granules)
+{
+    n->q = t->q;
+    n->minus_reference = t->minus_reference;
+    n->granules = granules;
+    n->masked = 0;
+    n->first = false;
+    n->chunk_of = NULL;
+}
+
+INLINE void advance(const program *p, uint32_t *in, uint32_t *granule)
+{
+    if (++*granule == p->runs[*in].granules) {
+        *granule = 0;
+        ++*in;
+    }
+}
+
+/* ---- a chunk that needs other references, out of line and out of the pipeline ---- */
+
+/* The sums of a chunk: column dim of its o. */
+static void chunk_sums(const scratch *w, float sums[ROWS])
+{
+    const float *at = o_row(w->w.o, (uint32_t)(w->s->dim / 16), 0) + w->s->dim % 16;
+    for (uint32_t r = 0; r < ROWS; r++)
+        sums[r] = at[r * 16];
+}
+
+/* The unit after the first `done` granules of the chunk of t, its keys packed once more: the other panels may be in use. */
+static unit *repeat_unit(scratch *w, const state *t, unit *n, uint32_t *in, uint32_t *granule, uint32_t done)
+{
+    uint32_t keys[KEYS], granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
+    begin_unit(n, t, granules);
+    n->parity = 0;
+    n->first = done == 0;
+    for (uint32_t g = 0; g < granules; g++) {
+        const run *u = &w->p->runs[*in];
+        list_keys(w->p, u, *granule, keys);
+        fill_panel(w, w->slots + g, keys);
+        place_granule(w, n, g, u, *granule, w->slots + g);
+        advance(w->p, in, granule);
+    }
+    return n;
+}
+
+/* Raises max to the largest score of a unit whose scores are in `s`. */
+static void raise_maxima(const scratch *w, const unit *n, const float *s, float max[ROWS])
+{
+    const __m512 scale = _mm512_set1_ps(w->w.scale), none = _mm512_set1_ps(-INFINITY);
+    for (uint32_t g = 0; g < n->granules; g++, s += SCORE_FLOATS)
+        for (uint32_t r = 0; r < ROWS; r++) {
+            __m512 a = _mm512_mul_ps(_mm512_load_ps(s + r * 16), scale);
+            __m512 b = _mm512_mul_ps(_mm512_load_ps(s + SCORE_FLOATS / 2 + r * 16), scale);
+            if (n->masked >> g & 1) {
+                __m512i bit = _mm512_set1_epi32((int)(1u << r));
+                a = _mm512_mask_mov_ps(none, _mm512_test_epi32_mask(_mm512_load_si512(n->masks[g]), bit), a);
+                b = _mm512_mask_mov_ps(none, _mm512_test_epi32_mask(_mm512_load_si512(n->masks[g] + 16), bit), b);
+            }
+            max[r] = fmaxf(max[r], _mm512_reduce_max_ps(_mm512_max_ps(a, b)));
+        }
+}
+
+/* Moves the references of the rows `bad` to their maxima in this chunk and computes the chunk again. Rows that
+ * overflow or hold NaN even then are dead. */
+static __attribute__((noinline)) void redo_chunk(scratch *w, state *t, uint32_t bad, float sums[ROWS])
+{
+    float max[ROWS], by[ROWS];
+    _Alignas(64) unit n;
+    for (uint32_t r = 0; r < ROWS; r++) {
+        max[r] = -INFINITY;
+        by[r] = 1;
+    }
+    uint32_t in = t->chunk_run, granule = t->chunk_granule;
+    for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
+        w->step(&w->spare, NULL, NULL, repeat_unit(w, t, &n, &in, &granule, done));
+        raise_maxima(w, &n, w->spare.s, max);
+    }
+    for (uint32_t r = 0; r < ROWS; r++)
+        if ((bad >> r & 1) && isfinite(max[r])) {
+            by[r] = t->sum[r] > 0 ? exp2f(-t->minus_reference[r] - max[r]) : 0;
+            t->minus_reference[r] = -max[r];
+            t->carry[r] *= by[r];
+            t->sum[r] *= by[r];
+        }
+    for (uint32_t c = 0; c < w->w.columns && t->begun; c++)
+        for (uint32_t r = 0; r < ROWS; r++) {
+            float *o = t->o + (size_t)c * O_FLOATS + r * 16;
+            _mm512_store_ps(o, _mm512_mul_ps(_mm512_load_ps(o), _mm512_set1_ps(by[r])));
+        }
+    in = t->chunk_run;
+    granule = t->chunk_granule;
+    for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
+        repeat_unit(w, t, &n, &in, &granule, done);
+        w->step(&w->spare, NULL, NULL, &n);
+        w->step(&w->spare, NULL, &n, NULL);
+        w->step(&w->spare, &n, NULL, NULL);
+    }
+    chunk_sums(w, sums);
+    for (uint32_t r = 0; r < ROWS; r++)
+        if ((bad >> r & 1) && !(sums[r] <= MOST))
+            t->dead |= 1u << r;
+    w->count->redone++;
+    w->count->redone_granules += t->chunk;
+}
+
+/* ---- in ---- */
+
+static void load_tile(scratch *w, state *to, const tile *t)
+{
+    const shape *s = w->s;
+    to->tile = t;
+    to->rows = t->count == ROWS ? UINT32_MAX : (1u << t->count) - 1;
+    to->seen = (uint32_t)t->merge;
+    to->dead = 0;
+    to->run = t->first_run;
+    to->granule = 0;
+    to->left = t->granules;
+    to->begun = to->subnormal = false;
+    to->in_flight = 0;
+    for (uint32_t r = 0; r < ROWS; r++) {
+        to->minus_reference[r] = to->sum[r] = 0;
+        to->carry[r] = 1;
+        if (!(t->merge >> r & 1))
+            continue;
+        size_t row = t->row0 + (size_t)r * t->row_step;
+        to->minus_reference[r] = -w->x->reference[row];
+        to->sum[r] = w->x->sum[row];
+        if (!(to->sum[r] >= 0)) /* given up in the earlier part */
+            to->dead |= 1u << r;
+    }
+    pack_queries(to->q, (const uint16_t *)w->x->q + t->row0 * s->dim, t->row_step * s->dim, t->count, s->dim);
+}
+
+/* ---- out ---- */
+
+/* Whether the result of a row may be wrong. `weight` is the sum of the magnitudes of its o, normalised when the
+ * row is finished. */
+INLINE bool is_doubtful(const state *t, uint32_t r, float weight, bool last)
+{
+    if (t->dead >> r & 1)
+        return true;
+    if (!(t->seen >> r & 1))
+        return weight != 0; /* 0 * NaN behind a mask */
+    return !(weight <= FLT_MAX) || !(t->sum[r] >= LEAST) || 
+           (last && weight < TINY && (weight > 0 || t->sum[r] < 0x1p-8f || t->subnormal));
+}
+
+/* The row in fp64. Subnormals count there. */
+static __attribute__((noinline)) void store_exact(scratch *w, size_t row, uint16_t *o, float *lse)
+{
+    float exact[ATTN_MAX_DIM];
+    unsigned control = _mm_getcsr();
+    _mm_setcsr(control & ~FLUSH);
+    exact_row(w->s, w->x, row, w->combs, exact, lse);
+    bf16_from_f32_array(o, exact, w->s->dim);
+    _mm_setcsr(control);
+    w->count->exact_rows++;
+}
+
+/* Rows of the tile, whose o is in `from`, times the earlier parts'. */
+static void store_tile(scratch *w, const state *t, const float *from)
+{
+    const tile *of = t->tile;
+    const size_t dim = w->s->dim;
+    const bool last = w->last;
+    float lse[ROWS];
+    if (last && w->x->lse)
+        log_sum_exp(ROWS, t->minus_reference, t->sum, lse);
+    w->count->tiles++;
+    for (uint32_t r = 0; r < of->count; r++) {
+        size_t row = of->row0 + (size_t)r * of->row_step;
+        const __m512 by = _mm512_set1_ps(!last ? 1 : t->sum[r] > 0 ? 1 / t->sum[r] : 0);
+        const __m512 carry = _mm512_mul_ps(by, _mm512_set1_ps(t->carry[r]));
+        const bool merge = of->merge >> r & 1;
+        float *partial = w->x->partial ? w->x->partial + row * dim : NULL;
+        uint16_t *o = (uint16_t *)w->x->o + row * dim;
+        __m512 weights = _mm512_setzero_ps();
+        for (size_t c = 0; c < dim; c += 16) {
+            __mmask16 columns = (__mmask16)(dim - c >= 16 ? 0xffff : (1u << (dim - c)) - 1);
+            __m512 value = _mm512_maskz_mul_ps(columns, _mm512_load_ps(o_row(from, (uint32_t)(c / 16), r)), by);
+            if (merge)
+                value = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(columns, partial + c), carry, value);
+            weights = _mm512_add_ps(weights, _mm512_abs_ps(value));
+            if (last)
+                _mm256_mask_storeu_epi16(o + c, columns, bf16_half(value));
+            else
+                _mm512_mask_storeu_ps(partial + c, columns, value);
+        }
+        bool doubtful = is_doubtful(t, r, _mm512_reduce_add_ps(weights), last);
+        if (!last) {
+            w->x->reference[row] = -t->minus_reference[r];
+            w->x->sum[row] = doubtful ? NAN : t->sum[r];
+            continue;
+        }
+        if (doubtful)
+            store_exact(w, row, o, &lse[r]);
+        if (w->x->lse)
+            w->x->lse[row] = t->seen >> r & 1 ? lse[r] : -INFINITY;
+    }
+}
+
+/* ---- from chunk to chunk ---- */
+
+/* Rows whose reference no longer fits. A row without keys so far has the sum 0, and that is right. */
+static uint32_t misfits(const state *t, const float sums[ROWS])
+{
+    uint32_t bad = 0;
+    for (uint32_t r = 0; r < ROWS; r += 16) {
+        __m512 chunk = _mm512_loadu_ps(sums + r), sum = _mm512_add_ps(_mm512_load_ps(t->sum + r), chunk);
+        uint32_t fits = _mm512_cmp_ps_mask(chunk, _mm512_set1_ps(MOST), _CMP_LE_OQ);
+        uint32_t full = _mm512_cmp_ps_mask(sum, _mm512_set1_ps(LEAST), _CMP_GE_OQ);
+        bad |= ((~fits & 0xffff) | (~full & t->seen >> r & 0xffff)) << r;
+    }
+    return bad & t->rows & ~t->dead;
+}
+
+/* The chunk of t has gone through the pipeline: its o joins the tile's. */
+static void join_chunk(scratch *w, state *t)
+{
+    _Alignas(64) float sums[ROWS];
+    chunk_sums(w, sums);
+    uint32_t bad = misfits(t, sums);
+    if (__builtin_expect(bad != 0, 0))
+        redo_chunk(w, t, bad, sums);
+    for (uint32_t r = 0; r < ROWS; r++)
+        t->sum[r] += sums[r];
+    if (t->left == 0 && !t->begun) {
+        store_tile(w, t, w->w.o);
+        return;
+    }
+    const size_t floats = (size_t)w->w.columns * O_FLOATS;
+    for (size_t e = 0; e < floats; e += 16) {
+        __m512 chunk = _mm512_load_ps(w->w.o + e);
+        _mm512_store_ps(t->o + e, t->begun ? _mm512_add_ps(_mm512_load_ps(t->o + e), chunk) : chunk);
+    }
+    t->begun = true;
+    if (t->left == 0)
+        store_tile(w, t, t->o);
+}
