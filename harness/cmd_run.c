@@ -190,16 +190,21 @@ static int measure_all(session *x, const sweep *cells)
 static int run(const args *a)
 {
     attn_error err;
-    run_request request;
+    run_request request = {0};
     sweep cells = {0};
     host here;
     session x = {.request = &request, .resume = cli_flag(a, "resume")};
     char *command_line = NULL, *environment_json_text = NULL;
     int code;
+    const bool explain = cli_flag(a, "explain");
     attn_status status = make_request(&request, a, &err);
+    attn_plan_mode plan = request.plan;
+    if (!status && explain) /* measured when it is explained, not before */
+        request.plan = ATTN_PLAN_ESTIMATE;
     if (!status)
         status = sweep_create(&cells, &request, &err);
-    if (!status && cli_flag(a, "explain")) {
+    request.plan = plan;
+    if (!status && explain) {
         status = run_explain(stdout, (emit_format)cli_choice(a, "o"), &request, &cells, &err);
         code = status ? cli_fail(status, &err) : EXIT_FINE;
         goto cleanup;

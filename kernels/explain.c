@@ -188,6 +188,28 @@ static attn_status other_lowerings(attn_explanation *e, const attn_plan *chosen,
     return ATTN_OK;
 }
 
+static void report_tried(attn_explanation *e, const attn_plan *chosen, const tried *t, double cycle_ns)
+{
+    if (t->kernel == chosen->kernel && strcmp(t->lowering, chosen->lowering) == 0)
+        return;
+    attn_candidate_info *c = add(e, t->kernel->name);
+    memcpy(c->lowering, t->lowering, sizeof t->lowering);
+    c->predicted_ns = t->cycles * cycle_ns / parallel(chosen);
+    c->measured_ns = t->ns;
+    if (t->ns > 0)
+        snprintf(c->why, sizeof c->why, "took %.2f times as long", t->ns / chosen->measured_ns);
+    else
+        snprintf(c->why, sizeof c->why, "not run: the time for measuring was over");
+}
+
+static bool was_tried(const attn_plan *plan, const kernel *k)
+{
+    for (size_t i = 0; i < plan->tried_count; i++)
+        if (plan->tried[i].kernel == k)
+            return true;
+    return false;
+}
+
 static attn_status other_kernels(attn_explanation *e, const attn_plan *chosen, const attn_problem *problem,
                                  double cycle_ns, attn_error *err)
 {
@@ -195,7 +217,7 @@ static attn_status other_kernels(attn_explanation *e, const attn_plan *chosen, c
     for (size_t i = 0; kernels[i]; i++) {
         const kernel *k = kernels[i];
         const char *reason = NULL;
-        if (k == chosen->kernel)
+        if (k == chosen->kernel || was_tried(chosen, k))
             continue;
         attn_status status = kernel_unavailable(k, &reason, err);
         if (status != ATTN_OK)
@@ -250,7 +272,7 @@ attn_status attn_plan_explain(attn_explanation **out, const attn_problem *proble
     attn_explanation *e = calloc(1, sizeof *e);
     if (e) {
         e->parts = calloc(plan->distinct * MAX_PARTS, sizeof *e->parts);
-        e->candidates = calloc(attn_kernel_count() + MAX_PARTS + 1, sizeof *e->candidates);
+        e->candidates = calloc(attn_kernel_count() + MAX_PARTS + 1 + MAX_TRIED, sizeof *e->candidates);
     }
     if (!e || !e->parts || !e->candidates) {
         status = attn_fail(err, ATTN_ENOMEM, "out of memory explaining a plan");
@@ -286,7 +308,9 @@ attn_status attn_plan_explain(attn_explanation **out, const attn_problem *proble
     c->measured_ns = e->measured_ns;
     memcpy(c->lowering, e->lowering, sizeof c->lowering);
     snprintf(c->why, sizeof c->why, "%s", reason_of(plan));
-    if (g.lanes)
+    for (size_t i = 0; i < plan->tried_count; i++)
+        report_tried(e, plan, &plan->tried[i], cycle_ns);
+    if (g.lanes && !plan->tried_count)
         status = other_lowerings(e, plan, problem, cycle_ns, err);
     if (status == ATTN_OK)
         status = other_kernels(e, plan, problem, cycle_ns, err);

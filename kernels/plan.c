@@ -179,6 +179,12 @@ static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error 
     return ATTN_OK;
 }
 
+int plan_threads(const attn_problem *p)
+{
+    int all = omp_get_max_threads();
+    return p->threads ? p->threads : all < MAX_THREADS ? all : MAX_THREADS;
+}
+
 attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const kernel *k, choice c, attn_error *err)
 {
     *out = NULL;
@@ -203,8 +209,7 @@ attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const k
     plan->heads = heads;
     plan->kv_heads = problem->kv_heads ? problem->kv_heads : heads;
     plan->distinct = distinct < heads ? distinct : heads;
-    int all = omp_get_max_threads();
-    plan->threads = problem->threads ? problem->threads : all < MAX_THREADS ? all : MAX_THREADS;
+    plan->threads = plan_threads(problem);
 
     status = lower_heads(plan, ready, err);
     if (status == ATTN_OK)

@@ -1,9 +1,11 @@
 /* Choosing a kernel and a lowering for a problem. */
 #include "kernels/plan_parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
+#include "kernels/wisdom.h"
 
 enum { MAX_KERNELS = 16 };
 
@@ -86,16 +88,32 @@ attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const 
     return status;
 }
 
-attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_error *err)
+/* ---- wisdom ---- */
+
+/* The entry for the first kernel of the list, or for another that was measured to be faster; NULL: none. */
+static const kernel *recall(const attn_problem *problem, const kernel *const *list, size_t count, choice *c, double *ns)
 {
-    const kernel *list[MAX_KERNELS];
-    size_t count = 0;
-    *out = NULL;
-    attn_status status = plan_check_problem(problem, err);
-    if (status == ATTN_OK)
-        status = plan_kernels(list, MAX_KERNELS, &count, problem, err);
-    if (status == ATTN_OK)
-        status = plan_create_for(out, problem, list[0], err);
+    const kernel *best = NULL;
+    for (size_t i = 0; i < count && (i == 0 || best); i++) {
+        char *key = wisdom_key(problem, list[i], plan_threads(problem));
+        choice found;
+        double time;
+        if (key && wisdom_find(key, &found, &time) && (!best || time < *ns)) {
+            best = list[i];
+            *c = found;
+            *ns = time;
+        }
+        free(key);
+    }
+    return best;
+}
+
+/* ---- all together ---- */
+
+static attn_status estimate(attn_plan **out, const attn_problem *problem, const kernel *const *list, size_t count,
+                            attn_error *err)
+{
+    attn_status status = plan_create_for(out, problem, list[0], err);
     for (size_t i = 1; i < count && status == ATTN_OK; i++) {
         attn_plan *other = NULL;
         if (!plan_may_lose_to(*out, list[i]))
@@ -112,4 +130,29 @@ attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_
         *out = NULL;
     }
     return status;
+}
+
+attn_status attn_plan_create(attn_plan **out, const attn_problem *problem, attn_error *err)
+{
+    const kernel *list[MAX_KERNELS];
+    size_t count = 0;
+    choice c;
+    double ns = 0;
+    *out = NULL;
+    attn_status status = plan_check_problem(problem, err);
+    if (status == ATTN_OK)
+        status = plan_kernels(list, MAX_KERNELS, &count, problem, err);
+    if (status != ATTN_OK)
+        return status;
+    const kernel *known = problem->lowering ? NULL : recall(problem, list, count, &c, &ns);
+    if (known) {
+        status = plan_create_as(out, problem, known, c, err);
+        if (status == ATTN_OK) {
+            (*out)->chosen_by = "wisdom";
+            (*out)->measured_ns = ns;
+        }
+        return status;
+    }
+    return problem->plan == ATTN_PLAN_MEASURE && !problem->lowering ? plan_measure(out, problem, list, count, err)
+                                                                    : estimate(out, problem, list, count, err);
 }

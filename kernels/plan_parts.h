@@ -35,6 +35,15 @@ typedef struct lowered {
     uint64_t pairs;
 } lowered;
 
+/* A candidate that planning by measurement has run, or meant to. */
+typedef struct tried {
+    const kernel *kernel;
+    char lowering[CHOICE_LENGTH];
+    double cycles, ns; /* predicted; measured, 0: there was no time for it */
+} tried;
+
+enum { MAX_TRIED = 32 };
+
 struct attn_plan {
     const kernel *kernel;
     shape shape;
@@ -65,6 +74,8 @@ struct attn_plan {
     struct { size_t program, schedule, carried, scratch; } bytes; /* of `memory`, by purpose */
     const char *chosen_by;    /* "estimate", "wisdom", "measurement", "request" */
     double measured_ns;       /* of a run, when it was chosen or when the wisdom was learned; 0: never */
+    tried tried[MAX_TRIED];   /* in order of predicted cost */
+    size_t tried_count;
     arena memory;             /* all of the above from `lowered` on, and the programs' arrays */
 };
 
@@ -79,6 +90,10 @@ attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const k
 attn_status plan_kernels(const kernel **out, size_t capacity, size_t *count, const attn_problem *problem,
                          attn_error *err);
 
+/* Runs candidates of the kernels listed and takes the fastest. EINVAL, ENOMEM. */
+attn_status plan_measure(attn_plan **out, const attn_problem *problem, const kernel *const *list, size_t count,
+                         attn_error *err);
+
 /* Whether kernel `k` could be so much cheaper than `plan` that its own plan is worth making, and whether
  * `other` is: by a fifth, so that kernels keep their order where the model cannot tell. */
 bool plan_may_lose_to(const attn_plan *plan, const kernel *k);
@@ -86,6 +101,9 @@ bool plan_loses_to(const attn_plan *plan, const attn_plan *other);
 
 /* EINVAL: sizes, names or numbers of a problem that cannot be. */
 attn_status plan_check_problem(const attn_problem *p, attn_error *err);
+
+/* The threads a plan of this problem has. */
+int plan_threads(const attn_problem *p);
 
 /* Cuts the work of a plan whose programs are lowered (in `ready`) and lays out its memory. */
 attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err);

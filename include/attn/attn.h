@@ -10,5 +10,6 @@
 #include "attn/spec.h"
 #include "attn/status.h"
 #include "attn/version.h"
+#include "attn/wisdom.h"
 
 #endif
