@@ -33,30 +33,31 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
 static void place(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w,
                   uint32_t slot, granule *g)
 {
-    size_t dim = s->dim, t0 = (size_t)i * KEYS;
+    size_t dim = s->dim;
+    uint32_t t0 = i * KEYS;
     bool contiguous = u->list == RUN_COMB && u->width >= u->keys;
-    if (contiguous && s->dtype == ATTN_F32 && u->first + t0 + KEYS <= s->nk) {
-        g->k = (const float *)x->k + (u->first + t0) * dim;
-        g->v = (const float *)x->v + (u->first + t0) * dim;
+    if (contiguous && s->dtype == ATTN_F32 && (size_t)u->first + t0 + KEYS <= s->nk) {
+        g->k = (const float *)x->k + ((size_t)u->first + t0) * dim;
+        g->v = (const float *)x->v + ((size_t)u->first + t0) * dim;
         return;
     }
     float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
     uint32_t *held = w->keys[slot];
-    size_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
-    size_t tooth = contiguous ? 0 : t0 / u->width, within = contiguous ? t0 : t0 % u->width;
-    for (size_t r = 0; r < keys; r++) {
-        size_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
+    uint32_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+    uint32_t tooth = contiguous ? 0 : t0 / u->width, within = contiguous ? t0 : t0 % u->width;
+    for (uint32_t r = 0; r < keys; r++) {
+        uint32_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
         if (++within == u->width) {
             within = 0;
             tooth++;
         }
         if (held[r] == key)
             continue;
-        held[r] = (uint32_t)key;
+        held[r] = key;
         widen_row(k + r * dim, x->k, key, dim, s->dtype);
         widen_row(v + r * dim, x->v, key, dim, s->dtype);
     }
-    for (size_t r = keys; r < KEYS; r++) { /* padding: any finite row will do */
+    for (uint32_t r = keys; r < KEYS; r++) { /* padding: any row will do (0 * NaN is noticed) */
         if (held[r] != UINT32_MAX)
             continue;
         memset(k + r * dim, 0, dim * sizeof *k);
