@@ -25,7 +25,7 @@
 enum {
     CHUNK_FLOATS = 8192, /* of k or v in a chunk: 32 KiB */
     MAX_CHUNK_KEYS = 128,
-    MIN_CHUNK_KEYS = 32,
+    MIN_CHUNK_KEYS = 64,
     BUNDLE_FLOATS = 24576, /* of k, v and q of the classes in a bundle: 96 KiB each */
     MAX_BUNDLE = 16
 };
