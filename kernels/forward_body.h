@@ -70,12 +70,6 @@ static void *lay_out(arena *a, const shape *s)
 
 /* ---- a group: chunk by chunk, so that its tiles take keys from the nearer cache ---- */
 
-static touch rows_of(const void *tensor, const tile *t, const shape *s)
-{
-    size_t row = s->dim * (s->dtype == ATTN_F32 ? sizeof(float) : sizeof(uint16_t));
-    return (touch){(const char *)tensor + t->row0 * row, t->row_step * row, row, t->count};
-}
-
 /* `staged`: the rows of the class in w->rows, q on the way in and o on the way out; else NULL. */
 static void run_group(const shape *s, const operands *x, const program *p, group g, float *staged, uint32_t slot,
                       bool last, scratch *w, tally *count)
@@ -130,32 +124,80 @@ static class class_of(const program *p, group g)
     return c;
 }
 
-/* Classes from `groups` on that make a bundle, into `out`; fewer than two: none. */
-static uint32_t find_bundle(const program *p, const group *groups, uint32_t count, const scratch *w, class *out,
-                            uint32_t *slots, uint32_t *rows)
+/* What is computed at once: a group, or neighbouring classes. */
+typedef struct unit {
+    class classes[MAX_BUNDLE];
+    uint32_t count;         /* of classes; 1: no bundle */
+    uint32_t slots, rows;   /* most of a class */
+} unit;
+
+/* The unit that begins with `groups`; its count is 0 at their end. */
+static void find_unit(const program *p, const group *groups, uint32_t count, const scratch *w, unit *u)
 {
     uint32_t n = 0;
-    *slots = *rows = 0;
+    u->slots = u->rows = 0;
     for (; n < count && n < MAX_BUNDLE; n++) {
         class c = class_of(p, groups[n]);
         const tile *t = &p->tiles[c.group.first_tile];
-        uint32_t most_slots = c.longest->granules > *slots ? c.longest->granules : *slots;
-        uint32_t most_rows = c.rows > *rows ? c.rows : *rows;
-        if (t->row_step == 1 || most_slots > w->chunk + w->chunk / 4 || most_slots * (n + 1) > w->slots ||
-            most_rows * (n + 1) > w->stage_rows)
+        uint32_t slots = c.longest->granules > u->slots ? c.longest->granules : u->slots;
+        uint32_t rows = c.rows > u->rows ? c.rows : u->rows;
+        if (n && (t->row_step == 1 || t->row_step != t[-1].row_step || slots > w->chunk + w->chunk / 4 ||
+                  slots * (n + 1) > w->slots || rows * (n + 1) > w->stage_rows ||
+                  t->row0 != p->tiles[u->classes[0].group.first_tile].row0 + n))
             break;
-        if (n && (t->row_step != t[-1].row_step || t->row0 != p->tiles[out[0].group.first_tile].row0 + n))
-            break;
-        *slots = most_slots;
-        *rows = most_rows;
-        out[n] = c;
+        u->slots = slots;
+        u->rows = rows;
+        u->classes[n] = c;
     }
-    return n;
+    u->count = n;
 }
 
-static void run_bundle(const shape *s, const operands *x, const program *p, const class *c, uint32_t n, uint32_t slots,
-                       uint32_t rows, bool last, scratch *w, tally *count)
+/* ---- what the next unit reads and this one writes, to be brought nearer meanwhile ---- */
+
+static void touch_rows(ahead *a, const void *tensor, size_t row, size_t bytes, size_t step, size_t rows, bool write)
 {
+    if (tensor && rows && a->count < MAX_TOUCHES)
+        a->of[a->count++] = (touch){(const char *)tensor + row * bytes, step * bytes, bytes, (uint32_t)rows, write};
+}
+
+static void look_ahead(const shape *s, const operands *x, const program *p, const unit *u, const unit *next, bool last,
+                       ahead *a)
+{
+    size_t size = s->dtype == ATTN_F32 ? sizeof(float) : sizeof(uint16_t), granules = 0, rows = 0;
+    *a = (ahead){0};
+    const tile *t = &p->tiles[u->classes[0].group.first_tile];
+    for (uint32_t i = 0; i < u->count; i++) {
+        const group *g = &u->classes[i].group;
+        for (uint32_t j = 0; j < g->tiles; j++)
+            granules += p->tiles[g->first_tile + j].granules;
+    }
+    size_t bytes = s->dim * (last ? size : sizeof(float));
+    touch_rows(a, last ? x->o : (void *)x->partial, t->row0, bytes, t->row_step, u->rows, true);
+    a->of[0].bytes *= u->count; /* those of neighbouring classes lie side by side */
+    if (next->count) {
+        const class *c = &next->classes[0];
+        t = &p->tiles[c->group.first_tile];
+        touch_rows(a, x->q, t->row0, s->dim * size, t->row_step, next->rows, false);
+        for (uint32_t r = 0; next->count > 1 && r < c->longest->runs; r++) {
+            const run *of = &p->runs[c->longest->first_run + r];
+            if (of->list == RUN_COMB && of->width == 1) {
+                touch_rows(a, x->k, of->first, s->dim * size, of->step, of->keys, false);
+                touch_rows(a, x->v, of->first, s->dim * size, of->step, of->keys, false);
+            }
+        }
+        for (uint32_t i = 1; i < a->count; i++)
+            a->of[i].bytes *= next->count;
+    }
+    for (uint32_t i = 0; i < a->count; i++)
+        rows += a->of[i].rows;
+    a->rows = granules ? (uint32_t)(rows / granules + 1) : 0;
+}
+
+static void run_bundle(const shape *s, const operands *x, const program *p, const unit *of, bool last, scratch *w,
+                       tally *count)
+{
+    const class *c = of->classes;
+    uint32_t n = of->count, slots = of->slots, rows = of->rows;
     size_t dim = s->dim, step = p->tiles[c[0].group.first_tile].row_step, row0 = p->tiles[c[0].group.first_tile].row0;
     struct { uint32_t run, granule; } at[MAX_BUNDLE];
     for (uint32_t i = 0; i < n; i++) {
@@ -166,8 +208,7 @@ static void run_bundle(const shape *s, const operands *x, const program *p, cons
         for (uint32_t i = 0; i < n; i++)
             if (slot < c[i].longest->granules) {
                 const run *u = &p->runs[at[i].run];
-                granule unused;
-                place(s, x, p, u, at[i].granule, w, i * slots + slot, &unused);
+                gather(s, x, p, u, at[i].granule, w, i * slots + slot);
                 if (++at[i].granule == u->granules) {
                     at[i].granule = 0;
                     at[i].run++;
@@ -196,23 +237,20 @@ static void compute(const shape *s, const operands *x, const program *p, const g
                     void *memory, tally *done)
 {
     scratch *w = memory;
-    class bundle[MAX_BUNDLE];
+    unit units[2], *now = &units[0], *next = &units[1];
     memset(w->keys, 0xff, w->slots * sizeof *w->keys); /* the panels hold nothing of this head */
+    find_unit(p, groups, count, w, now);
     for (uint32_t g = 0; g < count;) {
-        uint32_t slots, rows, n = find_bundle(p, groups + g, count - g, w, bundle, &slots, &rows);
-        w->q_ahead = w->o_ahead = (touch){0};
-        if (n > 1) {
-            run_bundle(s, x, p, bundle, n, slots, rows, last, w, done);
-            g += n;
-            continue;
-        }
-        if (groups[g].tiles == 1) { /* in larger groups there is enough to compute for each row */
-            const tile *t = &p->tiles[groups[g].first_tile];
-            w->o_ahead = rows_of(last ? x->o : (void *)x->partial, t, s);
-            if (g + 1 < count)
-                w->q_ahead = rows_of(x->q, t + 1, s);
-        }
-        run_group(s, x, p, groups[g++], NULL, 0, last, w, done);
+        g += now->count;
+        find_unit(p, groups + g, count - g, w, next);
+        look_ahead(s, x, p, now, next, last, &w->ahead);
+        if (now->count > 1)
+            run_bundle(s, x, p, now, last, w, done);
+        else
+            run_group(s, x, p, now->classes[0].group, NULL, 0, last, w, done);
+        unit *free = now;
+        now = next;
+        next = free;
     }
 }
 

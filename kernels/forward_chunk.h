@@ -37,13 +37,22 @@ typedef struct granule {
     uint32_t lo, vectors;
 } granule;
 
-/* Rows to be brought into the cache while something else is computed: rows of a tile lie too far apart, or
- * are too few, for the hardware to foresee them. */
+/* Rows to be brought into the cache while something else is computed: they lie too far apart, or are too
+ * few, for the hardware to foresee them. */
 typedef struct touch {
     const char *at;
     size_t stride, bytes;   /* from row to row, of a row */
     uint32_t rows;
+    bool write;
 } touch;
+
+enum { MAX_TOUCHES = 6 };
+
+typedef struct ahead {
+    touch of[MAX_TOUCHES];
+    uint32_t count, next;   /* of[next .. count) are left */
+    uint32_t rows;          /* to be touched for every granule computed */
+} ahead;
 
 typedef struct scratch {
     state *states;          /* [group] */
@@ -56,14 +65,10 @@ typedef struct scratch {
     attn_comb *combs;       /* for exact_row */
     uint32_t chunk;         /* granules in a chunk; the last one takes a quarter more rather than leave a crumb */
     uint32_t slots, stage_rows;
-    touch q_ahead, o_ahead;
+    ahead ahead;
 } scratch;
 
 /* ---- scores ---- */
-
-/* An unrolled loop over x < n, for n known only once the function is inlined: clang optimises a function
- * before it inlines it, and must not meet a loop of unknown length there. */
-#define EACH(x, n, most) UNROLL for (uint32_t x = 0; x < (most); x++) if (x < (n))
 
 enum mode { PLAIN, MASKED, MAXIMA };
 
@@ -117,14 +122,22 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
         }
         return;
     }
-    EACH(v, nv, VECTORS) {
+    EACH(v, nv, VECTORS)
+        UNROLL for (uint32_t r = 0; r < KEYS; r++)
+            vf_store(out + r * ROWS + at + v * LANES, a[r][v]);
+    EACH(v, nv, VECTORS) { /* from memory: in registers, the scores of other keys would be in the way */
+        float *p = out + at + v * LANES;
         vf sum = vf_load(s->chunk_sum + at + v * LANES);
-        UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-            vf p = vf_exp2(a[r][v]);
-            if (mode == MASKED)
-                p = vf_keep(p, (uint32_t)(g->masks[r] >> (at + v * LANES)));
-            vf_store(out + r * ROWS + at + v * LANES, p);
-            sum = vf_add(sum, p);
+        UNROLL for (uint32_t r = 0; r < KEYS; r += FLIGHT) {
+            vf x[FLIGHT];
+            EACH(i, KEYS - r, FLIGHT) x[i] = vf_load(p + (r + i) * ROWS);
+            vf_exp2_each(x, KEYS - r < FLIGHT ? KEYS - r : FLIGHT);
+            EACH(i, KEYS - r, FLIGHT) {
+                if (mode == MASKED)
+                    x[i] = vf_keep(x[i], (uint32_t)(g->masks[r + i] >> (at + v * LANES)));
+                vf_store(p + (r + i) * ROWS, x[i]);
+                sum = vf_add(sum, x[i]);
+            }
         }
         vf_store(s->chunk_sum + at + v * LANES, sum);
     }
@@ -214,14 +227,20 @@ static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const
 
 /* ---- a chunk ---- */
 
-INLINE void touch_row(touch *t, const int write)
+static void touch_ahead(ahead *a)
 {
-    if (!t->rows)
-        return;
-    t->rows--;
-    for (size_t b = 0; b < t->bytes; b += 64)
-        write ? __builtin_prefetch(t->at + b, 1, 3) : __builtin_prefetch(t->at + b, 0, 3);
-    t->at += t->stride;
+    for (uint32_t i = 0; i < a->rows && a->next < a->count; i++) {
+        touch *t = &a->of[a->next];
+        if (t->write)
+            for (size_t b = 0; b < t->bytes; b += 64)
+                __builtin_prefetch(t->at + b, 1, 3);
+        else
+            for (size_t b = 0; b < t->bytes; b += 64)
+                __builtin_prefetch(t->at + b, 0, 2);
+        t->at += t->stride;
+        if (--t->rows == 0)
+            a->next++;
+    }
 }
 
 static void score_chunk(size_t dim, state *t, const granule *g, uint32_t n, float *p, scratch *w)
@@ -230,8 +249,8 @@ static void score_chunk(size_t dim, state *t, const granule *g, uint32_t n, floa
         vf_store(t->chunk_sum + v * LANES, vf_set1(0));
     for (uint32_t i = 0; i < n; i++) {
         score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](dim, t, &g[i], p + (size_t)i * KEYS * ROWS);
-        touch_row(&w->q_ahead, 0);
-        touch_row(&w->o_ahead, 1);
+        if (w->ahead.next < w->ahead.count)
+            touch_ahead(&w->ahead);
     }
 }
 

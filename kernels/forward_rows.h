@@ -28,23 +28,22 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
 
 /* ---- keys: in place where they are contiguous floats, else gathered and widened into the panels ---- */
 
-/* Granule i of a run, through slot `slot` of the panels if need be. A slot that already holds the keys is left
- * as it is: that is how tiles share what was gathered. */
-static void place(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w,
-                  uint32_t slot, granule *g)
+/* How many granules of a run, from granule i on, can be read where they are. */
+INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i)
+{
+    size_t granules = s->nk > u->first ? (s->nk - u->first) / KEYS : 0;
+    granules = granules < u->granules ? granules : u->granules;
+    return s->dtype == ATTN_F32 && u->list == RUN_COMB && u->width >= u->keys && granules > i ? (uint32_t)granules - i : 0;
+}
+
+/* Brings granule i of a run into slot `slot` of the panels. A slot that already holds the keys is left as it
+ * is: that is how tiles share what was gathered. */
+static void gather(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w, uint32_t slot)
 {
     size_t dim = s->dim;
-    uint32_t t0 = i * KEYS;
-    bool contiguous = u->list == RUN_COMB && u->width >= u->keys;
-    if (contiguous && s->dtype == ATTN_F32 && (size_t)u->first + t0 + KEYS <= s->nk) {
-        g->k = (const float *)x->k + ((size_t)u->first + t0) * dim;
-        g->v = (const float *)x->v + ((size_t)u->first + t0) * dim;
-        return;
-    }
+    uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
     float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
-    uint32_t *held = w->keys[slot];
-    uint32_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
-    uint32_t tooth = contiguous ? 0 : t0 / u->width, within = contiguous ? t0 : t0 % u->width;
+    uint32_t *held = w->keys[slot], tooth = t0 / u->width, within = t0 % u->width;
     for (uint32_t r = 0; r < keys; r++) {
         uint32_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
         if (++within == u->width) {
@@ -63,33 +62,51 @@ static void place(const shape *s, const operands *x, const program *p, const run
         memset(k + r * dim, 0, dim * sizeof *k);
         memset(v + r * dim, 0, dim * sizeof *v);
     }
-    g->k = k;
-    g->v = v;
 }
 
 /* The next chunk of a tile: its granules, and the rows they may touch are noted as seen. */
 static uint32_t next_chunk(const shape *s, const operands *x, const program *p, state *t, scratch *w, tally *count)
 {
     uint32_t n = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
-    for (uint32_t i = 0; i < n; i++) {
+    size_t size = KEYS * s->dim; /* of a granule of k or v */
+    for (uint32_t i = 0; i < n;) {
         const run *u = &p->runs[t->run];
-        granule *g = &w->granules[i];
-        place(s, x, p, u, t->granule, w, t->slot + i, g);
-        g->lo = 0;
-        g->vectors = t->vectors;
-        g->masks = NULL;
-        if (u->mask == RUN_ALL) {
-            t->seen = t->rows;
+        uint32_t here = in_place(s, u, t->granule), left = u->granules - t->granule, from = i;
+        uint32_t end = i + (n - i < left ? n - i : left);
+        if (here) {
+            end = end < i + here ? end : i + here;
+            const float *k = (const float *)x->k + ((size_t)u->first + (size_t)t->granule * KEYS) * s->dim;
+            const float *v = (const float *)x->v + (k - (const float *)x->k);
+            for (; i < end; i++, k += size, v += size) {
+                w->granules[i].k = k;
+                w->granules[i].v = v;
+            }
         } else {
-            uint32_t mask = u->mask + t->granule * u->mask_step;
-            mask_range range = p->ranges[mask];
-            g->lo = range.lo;
-            g->vectors = (uint32_t)(range.hi - range.lo);
-            g->masks = range.partial ? p->masks + (size_t)mask * KEYS : NULL;
-            t->seen |= range.any;
+            for (; i < end; i++) {
+                gather(s, x, p, u, t->granule + i - from, w, t->slot + i);
+                w->granules[i].k = w->k + (t->slot + i) * size;
+                w->granules[i].v = w->v + (t->slot + i) * size;
+            }
         }
-        count->lanes += KEYS * LANES * g->vectors;
-        if (++t->granule == u->granules) {
+        for (i = from; i < end; i++) {
+            granule *g = &w->granules[i];
+            g->lo = 0;
+            g->vectors = t->vectors;
+            g->masks = NULL;
+            if (u->mask == RUN_ALL) {
+                t->seen = t->rows;
+            } else {
+                uint32_t mask = u->mask + (t->granule + i - from) * u->mask_step;
+                mask_range range = p->ranges[mask];
+                g->lo = range.lo;
+                g->vectors = (uint32_t)(range.hi - range.lo);
+                g->masks = range.partial ? p->masks + (size_t)mask * KEYS : NULL;
+                t->seen |= range.any;
+            }
+            count->lanes += KEYS * LANES * g->vectors;
+        }
+        t->granule += end - from;
+        if (t->granule == u->granules) {
             t->granule = 0;
             t->run++;
         }

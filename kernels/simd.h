@@ -6,6 +6,7 @@
  *   FOR_VECTORS              F(1) ... F(VECTORS)
  *   WIDTHS_1, _2, ...        F(vectors, columns) of o that accumulate at once, widest first, down to one
  *   vf                       a vector of LANES floats, and the functions vf_* on it
+ *   vf_exp2_each             exp2 of FLIGHT vectors at most
  *   vf_transpose             LANES x LANES in registers
  *   widen_*, narrow_*        arrays of 16-bit floats to float and back
  *
@@ -31,6 +32,15 @@
 #define UNROLL_4 _Pragma("GCC unroll 4")
 #endif
 #endif
+
+/* An unrolled loop over x < n, for n known only once the function is inlined: clang optimises a function
+ * before it inlines it, and must not meet a loop of unknown length there. */
+#define EACH(x, n, most) UNROLL for (uint32_t x = 0; x < (most); x++) if (x < (n))
+
+/* Vectors whose exp2 is computed stage by stage: one after the other, the stages that wait for each other
+ * would fill the CPU's scheduler. */
+enum { FLIGHT = 4 };
+#define STAGE EACH(i, n, FLIGHT)
 
 /* Minimax for 2^f / relative error, |f| <= 1/2, with the constant fixed at 1: error 1.07e-7 (Remez and
  * iterated weighted least squares; coefficients rounded to float). */

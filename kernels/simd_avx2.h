@@ -39,17 +39,21 @@ INLINE vf vf_select(uint32_t bits, vf x, vf y) { return _mm256_blendv_ps(y, x, l
 INLINE uint32_t vf_le(vf a, vf b) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_LE_OQ)); }
 INLINE uint32_t vf_ge(vf a, vf b) { return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GE_OQ)); }
 
-INLINE vf vf_exp2(vf x)
+INLINE void vf_exp2_each(vf *x, const uint32_t n)
 {
-    vf y = _mm256_max_ps(vf_set1(-127), _mm256_min_ps(vf_set1(127), x)); /* NaN stays: it is the second operand */
-    vf t = vf_add(y, vf_set1(EXP2_MAGIC));
-    vf f = _mm256_sub_ps(y, _mm256_sub_ps(t, vf_set1(EXP2_MAGIC)));
-    vf p = vf_fma(vf_set1(EXP2_5), f, vf_set1(EXP2_4));
-    p = vf_fma(p, f, vf_set1(EXP2_3));
-    p = vf_fma(p, f, vf_set1(EXP2_2));
-    p = vf_fma(p, f, vf_set1(EXP2_1));
-    p = vf_fma(p, f, vf_set1(EXP2_0));
-    return vf_mul(p, _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23)));
+    const vf magic = vf_set1(EXP2_MAGIC);
+    vf t[FLIGHT], f[FLIGHT];
+    STAGE x[i] = _mm256_max_ps(vf_set1(-127), _mm256_min_ps(vf_set1(127), x[i])); /* NaN stays: it is second */
+    STAGE t[i] = vf_add(x[i], magic);
+    STAGE f[i] = _mm256_sub_ps(t[i], magic);
+    STAGE f[i] = _mm256_sub_ps(x[i], f[i]);
+    STAGE x[i] = vf_fma(vf_set1(EXP2_5), f[i], vf_set1(EXP2_4));
+    STAGE x[i] = vf_fma(x[i], f[i], vf_set1(EXP2_3));
+    STAGE x[i] = vf_fma(x[i], f[i], vf_set1(EXP2_2));
+    STAGE x[i] = vf_fma(x[i], f[i], vf_set1(EXP2_1));
+    STAGE x[i] = vf_fma(x[i], f[i], vf_set1(EXP2_0));
+    STAGE t[i] = _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t[i]), 23));
+    STAGE x[i] = vf_mul(x[i], t[i]);
 }
 
 INLINE void vf_transpose(vf r[LANES])

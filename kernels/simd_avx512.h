@@ -33,15 +33,16 @@ INLINE uint32_t vf_ge(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
 
 /* f = x - floor(x) in [0, 1) and p * 2^floor(x) are one instruction each; the polynomial is minimax on [0, 1),
  * error 9.0e-8 with its coefficients rounded to float (Remez). NaN passes through both. */
-INLINE vf vf_exp2(vf x)
+INLINE void vf_exp2_each(vf *x, const uint32_t n)
 {
-    vf f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
-    vf p = vf_fma(vf_set1(1.877576695e-03f), f, vf_set1(8.989339694e-03f));
-    p = vf_fma(p, f, vf_set1(5.582631752e-02f));
-    p = vf_fma(p, f, vf_set1(2.401536107e-01f));
-    p = vf_fma(p, f, vf_set1(6.931530833e-01f));
-    p = vf_fma(p, f, vf_set1(9.999999404e-01f));
-    return _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x, vf_set1(EXP2_ZERO), _CMP_NLT_UQ), p, x);
+    vf f[FLIGHT], p[FLIGHT];
+    STAGE f[i] = _mm512_reduce_ps(x[i], _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+    STAGE p[i] = vf_fma(vf_set1(1.877576695e-03f), f[i], vf_set1(8.989339694e-03f));
+    STAGE p[i] = vf_fma(p[i], f[i], vf_set1(5.582631752e-02f));
+    STAGE p[i] = vf_fma(p[i], f[i], vf_set1(2.401536107e-01f));
+    STAGE p[i] = vf_fma(p[i], f[i], vf_set1(6.931530833e-01f));
+    STAGE p[i] = vf_fma(p[i], f[i], vf_set1(9.999999404e-01f));
+    STAGE x[i] = _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x[i], vf_set1(EXP2_ZERO), _CMP_NLT_UQ), p[i], x[i]);
 }
 
 INLINE void vf_transpose(vf r[LANES])

@@ -50,18 +50,18 @@ INLINE uint32_t vf_le(vf a, vf b) { return vu_bits((vu)(a <= b)); }
 INLINE uint32_t vf_ge(vf a, vf b) { return vu_bits((vu)(a >= b)); }
 
 /* 2^x; see simd.h. */
-INLINE vf vf_exp2(vf x)
+INLINE void vf_exp2_each(vf *x, const uint32_t n)
 {
-    vf y = vf_choose((vu)(x > 127), vf_set1(127), vf_choose((vu)(x < -127), vf_set1(-127), x));
-    vf t = y + EXP2_MAGIC;
-    vf f = y - (t - EXP2_MAGIC);
-    vf p = vf_set1(EXP2_5);
-    p = p * f + EXP2_4;
-    p = p * f + EXP2_3;
-    p = p * f + EXP2_2;
-    p = p * f + EXP2_1;
-    p = p * f + EXP2_0;
-    return p * (vf)((vu)t << 23);
+    vf t[FLIGHT], f[FLIGHT];
+    STAGE x[i] = vf_choose((vu)(x[i] > 127), vf_set1(127), vf_choose((vu)(x[i] < -127), vf_set1(-127), x[i]));
+    STAGE t[i] = x[i] + EXP2_MAGIC;
+    STAGE f[i] = x[i] - (t[i] - EXP2_MAGIC);
+    STAGE x[i] = EXP2_5 * f[i] + EXP2_4;
+    STAGE x[i] = x[i] * f[i] + EXP2_3;
+    STAGE x[i] = x[i] * f[i] + EXP2_2;
+    STAGE x[i] = x[i] * f[i] + EXP2_1;
+    STAGE x[i] = x[i] * f[i] + EXP2_0;
+    STAGE x[i] = x[i] * (vf)((vu)t[i] << 23);
 }
 
 INLINE void vf_transpose(vf r[LANES])
