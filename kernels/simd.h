@@ -6,7 +6,7 @@
  *   FOR_VECTORS              F(1) ... F(VECTORS)
  *   WIDTHS_1, _2, ...        F(vectors, columns) of o that accumulate at once, widest first, down to one
  *   vf                       a vector of LANES floats, and the functions vf_* on it
- *   vf_exp2_each             exp2 of FLIGHT vectors at most
+ *   vf_exp2, vf_exp2_each    exp2 of one vector, of FLIGHT at most
  *   vf_transpose             LANES x LANES in registers
  *   widen_*, narrow_*        arrays of 16-bit floats to float and back
  *

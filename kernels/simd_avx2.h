@@ -56,6 +56,12 @@ INLINE void vf_exp2_each(vf *x, const uint32_t n)
     STAGE x[i] = vf_mul(x[i], t[i]);
 }
 
+INLINE vf vf_exp2(vf x)
+{
+    vf_exp2_each(&x, 1);
+    return x;
+}
+
 INLINE void vf_transpose(vf r[LANES])
 {
     vf a[8], b[8];

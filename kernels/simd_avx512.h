@@ -45,6 +45,12 @@ INLINE void vf_exp2_each(vf *x, const uint32_t n)
     STAGE x[i] = _mm512_maskz_scalef_ps(_mm512_cmp_ps_mask(x[i], vf_set1(EXP2_ZERO), _CMP_NLT_UQ), p[i], x[i]);
 }
 
+INLINE vf vf_exp2(vf x)
+{
+    vf_exp2_each(&x, 1);
+    return x;
+}
+
 INLINE void vf_transpose(vf r[LANES])
 {
     vf a[16];

@@ -64,6 +64,12 @@ INLINE void vf_exp2_each(vf *x, const uint32_t n)
     STAGE x[i] = x[i] * (vf)((vu)t[i] << 23);
 }
 
+INLINE vf vf_exp2(vf x)
+{
+    vf_exp2_each(&x, 1);
+    return x;
+}
+
 INLINE void vf_transpose(vf r[LANES])
 {
     vf a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);

@@ -11,11 +11,8 @@ extern exp2_array *const exp2_portable, *const exp2_avx2, *const exp2_avx512, *c
 #define DEFINE_EXP2(name) \
     static void name##_over(float *x, size_t count) \
     { \
-        for (size_t i = 0; i < count; i += LANES) { \
-            vf at = vf_load(x + i); \
-            vf_exp2_each(&at, 1); \
-            vf_store(x + i, at); \
-        } \
+        for (size_t i = 0; i < count; i += LANES) \
+            vf_store(x + i, vf_exp2(vf_load(x + i))); \
     } \
     exp2_array *const name = name##_over
 
