@@ -6,16 +6,18 @@ PYTHON ?= python3
 PEERS_DB ?= $(or $(ATTNLAB_DB),results/attnlab.db)
 PEERS_ARGS ?=
 PEERS_LIBRARY = build/$(notdir $(firstword $(CC)))-release/libattn.so
-PEERS_DRIVER = $(or $(shell command -v python3),$(PYTHON)) -B harness/peers/peers.py
+PEERS_PYTHON = $(or $(shell command -v python3),$(PYTHON)) -B
 
 peers: ## compare with PyTorch and ONNX Runtime where PYTHON= has them; prints the ratio table
 	@DEPS=$(DEPS) mk/deps.sh build
 	+@$(MAKE) --no-print-directory MODE=release all
 	@mkdir -p $(dir $(PEERS_DB))
-	$(Q)$(PEERS_DRIVER) --program build/attnlab --library $(PEERS_LIBRARY) --db '$(PEERS_DB)' \
+	$(Q)$(PEERS_PYTHON) -V >/dev/null 2>&1 || { echo "peers: no python3 here: apt install python3-numpy, and torch and \
+	onnxruntime by pip or apt" >&2; exit 0; }; \
+	$(PEERS_PYTHON) harness/peers/peers.py --program build/attnlab --library $(PEERS_LIBRARY) --db '$(PEERS_DB)' \
 	  --python '$(PYTHON)' $(PEERS_ARGS)
 
 peers-table: build/attnlab ## the ratio table of what the database holds (PEERS_ARGS='-o md')
-	$(Q)$(PEERS_DRIVER) --table --db '$(PEERS_DB)' $(PEERS_ARGS)
+	$(Q)$(PEERS_PYTHON) harness/peers/peers.py --table --db '$(PEERS_DB)' $(PEERS_ARGS)
 
 .PHONY: peers peers-table

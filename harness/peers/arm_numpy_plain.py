@@ -1,6 +1,4 @@
 """Attention as the formula reads, in NumPy: no rival, but an arm that runs wherever the driver does."""
-import numpy
-
 from arms import Unsupported
 
 NAME = "numpy-plain"
@@ -9,20 +7,24 @@ MOST_PAIRS = 1 << 24  # of one head: its scores are held at once
 
 
 def load():
+    import numpy
     return numpy.__version__
 
 
 def widen(x):
+    import numpy
     return (x.astype(numpy.uint32) << 16).view(numpy.float32) if x.dtype == numpy.uint16 else x
 
 
 def narrow(x):
     """float32 to the bits of bf16, to nearest, ties to even."""
+    import numpy
     bits = x.view(numpy.uint32)
     return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(numpy.uint16)
 
 
 def setups(task):
+    import numpy
     if task.n * task.n > MOST_PAIRS:
         raise Unsupported("all scores at once would take %d MiB" % (task.n * task.n >> 18))
 

@@ -6,16 +6,15 @@ put in that order before timing, o is reordered for the check only.
 
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MultiHeadAttention
 """
-import numpy
-
 from arms import Unsupported
 
 NAME = "onnxruntime-mha"
-GET = ("pip install onnxruntime, or apt install python3-onnxruntime (Debian 13 and later); PYTHON= names the "
+GET = ("pip install numpy onnxruntime, or apt install python3-onnxruntime (Debian 13 and later); PYTHON= names the "
        "interpreter that has it")
 
 
 def load():
+    import numpy  # noqa: F401, the buffers are its arrays
     import onnxruntime
     return onnxruntime.__version__
 
@@ -60,6 +59,7 @@ def model(heads, n, dim, causal):
 
 
 def setups(task):
+    import numpy
     import onnxruntime
     if task.pattern.name != "dense":
         raise Unsupported("the operator computes dense attention")

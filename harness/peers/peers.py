@@ -137,22 +137,22 @@ def write_inputs(options, folder, cell):
 
 
 def advice(cell, past):
-    """What is known of the pattern at a smaller n, or else at another number of threads: (arms that need not be tried
-    and why, {arm: its best setup})."""
+    """What is known of the pattern at a somewhat smaller n, or at another number of threads: (arms that need not be
+    tried and why, {arm: its best setup})."""
     alike = past.get((cell.spec, cell.dim, cell.dtype), {})
-    known = [(n, threads) for n, threads in alike if (n < cell.n and threads == cell.threads) or
-             (n == cell.n and threads != cell.threads)]
-    if not known:
-        return {}, {}
-    n, threads = min(known)
-    arms = alike[n, threads]
-    best = min(row["time_ns"] for row in arms.values())
-    hopeless = {}
-    for name, row in arms.items():
-        times, longest_ns = row["time_ns"] / best, row["time_ns"] * (cell.n / n) ** 2
-        if times > (SLOWER if longest_ns > LONG_NS and n < cell.n else HOPELESS):
-            hopeless[name] = "%.1f times slower than the best at n=%d, threads %d" % (times, n, threads)
-    return hopeless, {name: row["setup"] for name, row in arms.items()}
+    hopeless, setups = {}, {}
+    for n, threads in sorted(alike):  # the nearest n has the last word
+        if not (cell.n / 4 <= n < cell.n and threads == cell.threads) and not (n == cell.n and threads != cell.threads):
+            continue
+        arms = alike[n, threads]
+        best = min(row["time_ns"] for row in arms.values())
+        for name, row in arms.items():
+            times, longest_ns = row["time_ns"] / best, row["time_ns"] * (cell.n / n) ** 2
+            setups[name] = row["setup"]
+            hopeless.pop(name, None)
+            if times > (SLOWER if longest_ns > LONG_NS and n < cell.n else HOPELESS):
+                hopeless[name] = "%.1f times slower than the best at n=%d, threads %d" % (times, n, threads)
+    return hopeless, setups
 
 
 def name_of(arm):

@@ -1,18 +1,18 @@
 """What the PyTorch arms share: tensors that are views of the task's buffers, and arrays back from tensors."""
-import numpy
-
-GET = ("pip install torch --index-url https://download.pytorch.org/whl/cpu, or apt install python3-torch "
+GET = ("pip install numpy, and torch --index-url https://download.pytorch.org/whl/cpu, or apt install python3-torch "
        "(Debian 13 and later); PYTHON= names the interpreter that has it")
 
 
 def load():
     """PyTorch's version; ImportError where it is absent."""
+    import numpy  # noqa: F401, the buffers are its arrays
     import torch
     return torch.__version__
 
 
 def tensors(task):
     """q, k, v as [1][heads][n][dim], on the very same memory."""
+    import numpy
     import torch
     torch.set_num_threads(task.threads)
     if task.dtype == "bf16":
@@ -36,6 +36,7 @@ def precisions(task):
 
 
 def fetch(tensor):
+    import numpy
     import torch
     tensor = tensor.detach().reshape(tensor.shape[-3:]).contiguous()
     if tensor.dtype == torch.bfloat16:
