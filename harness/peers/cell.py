@@ -25,8 +25,10 @@ PAUSE_S = 0.02       # between arms: OpenMP's idle threads spin for some ms, and
 VISIT_S = 0.02       # a visit of an arm lasts this long at least: as many runs as that takes
 WARM_BELOW_S = 0.05  # shorter runs are preceded by one that is not timed, since the other arm had the caches
 ROWS_CHECKED = 16    # of the first and the last head
-LONG_NS, HOPELESS = 1e9, 10.0
-MOST_PAIRS, LEAST_PAIRS = 40, 6  # 6 is where a distribution-free 95% interval begins to exist
+LONG_NS = 1e9        # a first run longer than this is as good as a second
+HOPELESS, COLD = 3.0, 10.0  # this many times slower than the fastest so far ends an arm; a first run, its look
+MOST_PAIRS = 40
+LEAST_PAIRS = 6, 4, 2  # 6 is where a distribution-free 95% interval begins to exist; fewer where they last long
 
 
 class Wrong(Exception):
@@ -114,7 +116,7 @@ def timed(run, count=1):
 def look(run, first_ns, seconds, best_ns=None):
     """A short look: one to five samples, after a first run that is not counted. It is when it took over a second, or
     so long that nothing else can come of it."""
-    if first_ns > LONG_NS or (best_ns and first_ns > HOPELESS * best_ns):
+    if first_ns > LONG_NS or (best_ns and first_ns > COLD * best_ns):
         return [first_ns]
     samples, until = [], now() + seconds * 1e9
     while not samples or (len(samples) < 5 and now() < until):
@@ -132,7 +134,8 @@ def visit(run, expected_ns):
 def in_turn(ours, theirs, ours_ns, theirs_ns, seconds):
     """Samples of both, pair by pair."""
     samples, begin = ([], []), now()
-    least = LEAST_PAIRS if (ours_ns + theirs_ns) * LEAST_PAIRS < 10 * seconds * 1e9 else LEAST_PAIRS // 2
+    pair_ns = ours_ns + theirs_ns
+    least = next((x for x in LEAST_PAIRS if x * pair_ns < 10 * seconds * 1e9), LEAST_PAIRS[-1])
     gc.collect()
     gc.disable()
     while len(samples[0]) < least or (len(samples[0]) < MOST_PAIRS and now() - begin < seconds * 1e9):
@@ -226,6 +229,8 @@ def measure(request):
                 record = min(samples) if record is None else min(record, *samples)
                 if not fastest or min(samples) < min(fastest[0]):
                     fastest = (samples, setup, run, errors)
+                if min(samples) > HOPELESS * record:
+                    break
             samples, setup, run, errors = fastest
             tell(event="looked", arm=arm.NAME, version=version, setup=setup, samples=samples, errors=errors,
                  seconds=(now() - begin) / 1e9)
