@@ -60,5 +60,6 @@ ladder: $(B)/attnlab ## the kernels at every level of CPU features
 # Every instruction of the AVX-512 kernels, run by an emulated CPU.
 emulate: $(B)/attnlab ## check the AVX-512 kernels in an emulator, where the CPU has none
 	mk/emulate.sh $(B)/attnlab check --quick --kernel avx512
+	mk/emulate.sh $(B)/attnlab doctor --peaks --max-time 0.02 --threads 1
 
 .PHONY: emulate asan ubsan tsan valgrind cov tidy format headers includes ladder

@@ -6,6 +6,7 @@
 #   eval axis_y(least, most)     a logarithmic y axis with room; axis_bytes(least, most) in powers of two
 #   eval legend                  a line of names above the panels, from the arrays spec and end_style
 #   eval scaling                 all of a curve against n but the plot command; below
+#   eval label_curves            names at the ends of curves; the plot may redefine level() and label_text()
 #   note(text)                   a remark in the lower right corner: eval note('...')
 
 if (!exists("format")) format = 'svg'
@@ -57,6 +58,7 @@ legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set l
 # ---- axes ----
 
 label_n(n) = n >= 1048576 ? sprintf('%gM', n / 1048576.) : n >= 1024 ? sprintf('%gk', n / 1024.) : sprintf('%g', n)
+rate_text(g) = sprintf(g < 10 ? '%.1f GFLOP/s' : '%.0f GFLOP/s', g)
 label_bytes(b) = b >= 2.**30 ? sprintf('%g GiB', b / 2.**30) : b >= 2.**20 ? sprintf('%g MiB', b / 2.**20) : b >= 1024 ? sprintf('%g KiB', b / 1024.) : sprintf('%g B', b)
 
 # Every second power of two is labelled, every one when there are few.
@@ -84,8 +86,10 @@ scaling = "ends = |spec|; longest = 24; do for [k = 1:ends] { longest = strlen(s
 # each of these two groups they go from the lowest up, each at least `gap` (a share of the axis) above the one
 # before; then the same from the top down where they left the axis.
 gap = 0.08
+level(y) = log(y / y_min) / log(y_max / y_min) # on a logarithmic axis
+label_text(k) = short(spec[k])."\n".slope_text(k)
 group(k) = end_x[k] < n_max * 0.9 ? 10 : 0
-label_curves = "array end_at[ends]; array order[ends]; do for [k = 1:ends] { end_at[k] = group(k) + log(end_y[k] / y_min) / log(y_max / y_min); order[k] = k }; do for [p = 1:ends] { do for [k = 1:ends - 1] { if (end_at[order[k]] > end_at[order[k + 1]]) { swap = order[k]; order[k] = order[k + 1]; order[k + 1] = swap } } }; do for [k = 2:ends] { if (group(order[k]) == group(order[k - 1]) && end_at[order[k]] < end_at[order[k - 1]] + gap) { end_at[order[k]] = end_at[order[k - 1]] + gap } }; do for [p = 1:ends] { k = ends + 1 - p; roof = group(order[k]) + 0.98; if (k < ends) { if (group(order[k]) == group(order[k + 1])) { roof = end_at[order[k + 1]] - gap } }; if (end_at[order[k]] > roof) { end_at[order[k]] = roof } }; do for [k = 1:ends] { if (group(k) == 0) { set label 100 + k short(spec[k]).\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] left offset character 1.4, character 0.3 tc lt end_style[k] font ',10' } else { set label 100 + k short(spec[k]).\"\\n\".slope_text(k) at first end_x[k], graph end_at[k] - 10 right offset character -1.6, character 0.9 tc lt end_style[k] font ',10' } }"
+label_curves = "array end_at[ends]; array order[ends]; do for [k = 1:ends] { end_at[k] = group(k) + level(end_y[k]); order[k] = k }; do for [p = 1:ends] { do for [k = 1:ends - 1] { if (end_at[order[k]] > end_at[order[k + 1]]) { swap = order[k]; order[k] = order[k + 1]; order[k + 1] = swap } } }; do for [k = 2:ends] { if (group(order[k]) == group(order[k - 1]) && end_at[order[k]] < end_at[order[k - 1]] + gap) { end_at[order[k]] = end_at[order[k - 1]] + gap } }; do for [p = 1:ends] { k = ends + 1 - p; roof = group(order[k]) + 0.98; if (k < ends) { if (group(order[k]) == group(order[k + 1])) { roof = end_at[order[k + 1]] - gap } }; if (end_at[order[k]] > roof) { end_at[order[k]] = roof } }; do for [k = 1:ends] { if (group(k) == 0) { set label 100 + k label_text(k) at first end_x[k], graph end_at[k] left offset character 1.4, character 0.3 tc lt end_style[k] font ',10' } else { set label 100 + k label_text(k) at first end_x[k], graph end_at[k] - 10 right offset character -1.6, character 0.9 tc lt end_style[k] font ',10' } }"
 
 # Grey lines of the growths n, n sqrt(n) and n^2 from one point, each labelled near where it leaves the picture.
 reference(n, p) = n < ref_n * 0.999 || n > n_max * 1.001 ? NaN : ref_y * (n / ref_n) ** p

@@ -5,6 +5,8 @@
 --            there is nothing else); `style` numbers the specs from 1,
 --            dense first, the same in every plot
 --   curves   of these, one for each spec and n: where several of attnlab's kernels were measured, the fastest
+--   kernels  of `shown`, attnlab's with a rate, as one curve for each spec and kernel: `curve` is its name, the spec alone
+--            where there is one kernel; `place` 1 for the kernel that was fastest anywhere
 
 CREATE TEMP TABLE IF NOT EXISTS shown AS
 WITH last AS (SELECT * FROM latest ORDER BY label = 'peers', finished DESC, measurement_id DESC LIMIT 1)
@@ -22,6 +24,15 @@ SELECT * FROM (
                                  ORDER BY time_ns_median IS NULL, time_ns_median, finished DESC) AS place
     FROM shown WHERE isa <> 'external')
 WHERE place = 1;
+
+CREATE TEMP TABLE IF NOT EXISTS kernels AS
+WITH ranked AS (
+    SELECT spec, kernel, row_number() OVER (PARTITION BY spec ORDER BY max(flops / time_ns_median) DESC, kernel) AS place,
+           count(*) OVER (PARTITION BY spec) AS rivals
+    FROM shown WHERE time_ns_median > 0 AND flops > 0 AND isa <> 'external' GROUP BY spec, kernel)
+SELECT s.*, r.place, s.spec || CASE WHEN r.rivals > 1 THEN ', ' || s.kernel ELSE '' END AS curve,
+       flops / time_ns_median AS rate
+FROM shown s JOIN ranked r USING (spec, kernel) WHERE s.time_ns_median > 0 AND s.flops > 0;
 
 -- Arrays for all plots: what drew them, and for those of results where, from what source, and when.
 SELECT program() AS program;

@@ -72,7 +72,7 @@ typedef struct beside {
 
 static beside peaks_begin(const bench *b, double limit)
 {
-    beside p = {.each_ns = fmin(1e6, limit / 200)};
+    beside p = {.each_ns = fmin(1e6, limit / 100)};
     const peak_set *set = peak_of_isa(attn_plan_isa(b->plan), &p.why);
     if (set) {
         p.probe = (peak_probe){.set = set, .kind = PEAK_FMA, .threads = attn_plan_threads(b->plan)};

@@ -7,7 +7,7 @@
 #include "base/cpu.h"
 
 #define FIELDS .isa = "amx", .cpu = CPU_AMX
-#if defined(__AMX_TILE__) && defined(__AMX_BF16__)
+#if defined(__AMX_BF16__) || defined(__AMXBF16__) /* as gcc and as older clang say it */
 #include <immintrin.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -16,7 +16,7 @@ static float run(size_t rounds, void *buffer, size_t bytes)
     const __m512h b = (__m512h)_mm512_set1_epi16(0x3800), c = b; /* 1/2; ISO C has no name for the type */
 #pragma GCC unroll 32
     for (int i = 0; i < CHAINS; i++)
-        a[i] = (__m512h)_mm512_set1_epi16((short)(0x3c00 + i));
+        a[i] = (__m512h)_mm512_set1_epi16((short)(0x4000 + i));
     for (size_t r = 0; r < rounds; r++) {
 #pragma GCC unroll 32
         for (int i = 0; i < CHAINS; i++)

@@ -55,9 +55,16 @@ static double work_of(const peak_probe *p)
 
 static volatile float sink; /* what the loops return must go somewhere */
 
-double peak_sample(const peak_probe *p)
+/* Runs it. `whole` is from the start of the first thread to the end of the last, `quickest` the shortest time of one thread:
+ * what others do on the machine makes the first longer, and by much, the second hardly. */
+typedef struct elapsed {
+    double whole_ns, quickest_ns;
+    int team;
+} elapsed;
+
+static elapsed run(const peak_probe *p)
 {
-    int64_t begun = INT64_MAX, ended = INT64_MIN;
+    int64_t begun = INT64_MAX, ended = INT64_MIN, quickest = INT64_MAX;
     int team = 0;
 #pragma omp parallel num_threads(p->threads)
     {
@@ -70,24 +77,31 @@ double peak_sample(const peak_probe *p)
         {
             begun = start < begun ? start : begun;
             ended = end > ended ? end : ended;
+            quickest = end - start < quickest ? end - start : quickest;
             sink = result;
             team++;
         }
     }
-    return ended > begun ? (double)team * (double)p->rounds * work_of(p) / (double)(ended - begun) : 0;
+    return (elapsed){(double)(ended - begun), (double)quickest, team};
+}
+
+double peak_sample(const peak_probe *p)
+{
+    const elapsed e = run(p);
+    const double ns = p->kind == PEAK_CLOCK ? e.quickest_ns : e.whole_ns; /* the clock ticks for each alone */
+    return ns > 0 ? e.team * (double)p->rounds * work_of(p) / ns : 0;
 }
 
 void peak_calibrate(peak_probe *p, double seconds)
 {
     const double wanted = seconds * 1e9;
-    double took;
-    p->rounds = 1;
-    for (;;) {
-        const double rate = peak_sample(p);
-        took = rate > 0 ? (double)p->threads * (double)p->rounds * work_of(p) / rate : 0;
-        if (took >= wanted / 4 || p->rounds > SIZE_MAX / 8)
+    double took = 0;
+    for (p->rounds = 1; p->rounds < SIZE_MAX / 8; p->rounds *= 4) {
+        took = run(p).quickest_ns;
+        if (took >= wanted / 4)
+            took = fmin(took, run(p).quickest_ns); /* it may have lost its processor */
+        if (took >= wanted / 4)
             break;
-        p->rounds *= 4;
     }
     p->rounds = (size_t)fmax(1, floor((double)p->rounds * wanted / took));
 }

@@ -23,7 +23,7 @@ static float fma_run(size_t rounds, void *buffer, size_t bytes)
     (void)buffer, (void)bytes;
     vf a[CHAINS];
     PEAK_UNROLL for (int i = 0; i < CHAINS; i++)
-        a[i] = vf_set1((float)i);
+        a[i] = vf_set1((float)(2 + i)); /* not 1, which a compiler sees to stay 1 */
     const vf b = vf_set1(0.999f), c = vf_set1(0.001f);
     for (size_t r = 0; r < rounds; r++) {
         PEAK_UNROLL for (int i = 0; i < CHAINS; i++)

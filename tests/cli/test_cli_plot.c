@@ -32,6 +32,7 @@ static const char *filled_store(const char *name, size_t n_max)
     synthetic s = {0};
     synthetic_open(&s, path, "made-up CPU", "");
     fill(&s, n_max);
+    synthetic_peaks(&s);
     s.kernel = "portable";
     synthetic_cell(&s, "dense", 1024);
     synthetic_close(&s);
@@ -172,7 +173,8 @@ Test(cli_plot, what_was_not_measured_is_skipped_with_a_reason, .timeout = 120)
     synthetic_close(&s);
     outcome o = attnlab("plot all --db %s --out %s", path, out);
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
-    static const char *const skipped[] = {"time", "memory", "workspace", "rate", "error", "counters"};
+    static const char *const skipped[] = {"time", "memory", "workspace", "rate", "error", "counters", "share",
+                                          "roofline"};
     for (size_t i = 0; i < sizeof skipped / sizeof skipped[0]; i++) {
         char line[64], picture[512];
         snprintf(line, sizeof line, "%s: skipped", skipped[i]);
@@ -182,6 +184,99 @@ Test(cli_plot, what_was_not_measured_is_skipped_with_a_reason, .timeout = 120)
     cr_assert(strstr(o.err, "attnlab run"), "%s", o.err);
     check_pictures(out, "masks");
     check_pictures(out, "flops"); /* exact, without any measurement */
+    outcome_free(&o);
+}
+
+/* ---- share and roofline: what they draw, from a store that is known ---- */
+
+/* The line of a file that begins with `what`; "" when there is none. */
+static const char *line_of(const char *folder, const char *name, const char *what)
+{
+    static char line[8][512];
+    static size_t next;
+    char path[512], *found = line[next++ % 8];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    char *text = read_whole_file(path, NULL);
+    *found = '\0';
+    for (char *rest = text, *at; (at = strsep(&rest, "\n"));)
+        if (strncmp(at, what, strlen(what)) == 0) {
+            snprintf(found, sizeof line[0], "%s", at);
+            break;
+        }
+    free(text);
+    return found;
+}
+
+Test(cli_plot, ceilings_are_those_of_the_host_and_its_threads, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *out = scratch_path("roof");
+    outcome o = attnlab("plot roofline share --db %s --out %s", filled_store("roof.db", 4096), out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    const char *roofs = line_of(out, "roofline.gp", "array roof_value"), *bands = line_of(out, "roofline.gp", "array band_value"),
+               *names = line_of(out, "roofline.gp", "array roof_name");
+    cr_assert(strcmp(roofs, "array roof_value[1] = [100]") == 0, "'%s'", roofs);
+    cr_assert(strcmp(names, "array roof_name[1] = ['fp32 avx2']") == 0, "'%s'", names);
+    cr_assert(strcmp(bands, "array band_value[4] = [40, 130, 180, 320]") == 0, "'%s'", bands);
+    /* local at 1024: 4 d FLOPs a pair, over 4 (4 d + 1) bytes a position, at 30 * 0.8 less a little */
+    double n, x, y, style;
+    const char *local = line_of(out, "roofline.tsv", "local:k=128");
+    const double pairs = 1024 * 129 - 128 * 129 / 2, intensity = 4 * 64 * pairs / (1024 * (4 * 64 + 1) * 4.0);
+    cr_assert(sscanf(local, "local:k=128\t%lf\t%lf\t%lf\t%lf", &n, &x, &y, &style) == 4 && n == 1024, "'%s'", local);
+    cr_assert(x > intensity * 0.999 && x < intensity * 1.001 && y > 15 && y < 24, "x %g, not %g; y %g", x, intensity, y);
+    /* the best of three peaks is 50 a thread, so the share is the rate over 100 */
+    double share;
+    const char *same = line_of(out, "share.tsv", "local:k=128");
+    cr_assert(sscanf(same, "local:k=128\t%lf\t%lf", &n, &share) == 2 && share > y * 0.999 && share < y * 1.001,
+              "share %g%% of 100 GFLOP/s at %g", share, y);
+    /* dense was measured with two kernels, the others with one */
+    cr_assert(*line_of(out, "share.tsv", "dense, portable\t") && *line_of(out, "share.tsv", "dense, tiles-avx2\t") &&
+                  !*line_of(out, "share.tsv", "dense\t"),
+              "names of curves");
+    outcome_free(&o);
+}
+
+Test(cli_plot, roofline_without_ceilings_says_so, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *path = scratch_path("flat.db"), *out = scratch_path("flat");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
+    fill(&s, 2048);
+    s.threads = 7;
+    synthetic_peaks(&s); /* of 1 and 2 threads */
+    fill(&s, 2048);
+    synthetic_close(&s);
+    outcome o = attnlab("plot roofline --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(!*line_of(out, "roofline.gp", "array roof_value") && !*line_of(out, "roofline.gp", "array band_value"),
+              "ceilings of other threads");
+    check_pictures(out, "roofline");
+    char svg[512];
+    snprintf(svg, sizeof svg, "%s/roofline.svg", out);
+    char *text = read_whole_file(svg, NULL);
+    cr_assert(strstr(text, "no ceilings stored") && strstr(text, "doctor --peaks"), "no note");
+    free(text);
+    outcome_free(&o);
+}
+
+Test(cli_plot, ten_curves_draw, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *path = scratch_path("ten.db"), *out = scratch_path("ten");
+    static const char *const more[] = {"local:k=16",           "local:k=256",         "strided:l=64",
+                                       "strided:l=32,head=column", "fixed:l=64,c=8,head=block", "fixed:l=128,c=16,head=summary"};
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "");
+    synthetic_peaks(&s);
+    fill(&s, 8192);
+    for (size_t i = 0; i < 6; i++)
+        for (size_t n = 1024; n <= 8192; n *= 2)
+            synthetic_cell(&s, more[i], n);
+    synthetic_close(&s);
+    outcome o = attnlab("plot all --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    check_all(out);
     outcome_free(&o);
 }
 

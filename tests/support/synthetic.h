@@ -35,6 +35,9 @@ void synthetic_end(synthetic *s);
 /* A whole cell with everything that `attnlab run` records, from simple models: time follows the pairs. */
 void synthetic_cell(synthetic *s, const char *spec, size_t n);
 
+/* The host's limits, on 1 and 2 threads: rates of 50 (AVX2) and bandwidths of 160, 90, 65 and 20 a thread. */
+void synthetic_peaks(synthetic *s);
+
 void synthetic_close(synthetic *s);
 
 #endif
