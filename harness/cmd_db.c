@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attn/wisdom.h"
 #include "harness/cli.h"
 #include "harness/emit.h"
 #include "harness/store.h"
@@ -169,6 +170,7 @@ static int check(const args *a, const char *const *operands)
         {"finished", "SELECT count(*) FROM measurements WHERE status = 'finished'", NULL},
         {"failed", "SELECT count(*) FROM measurements WHERE status = 'failed'", NULL},
         {"samples", "SELECT count(*) FROM samples", NULL},
+        {"wisdom", "SELECT count(*) FROM wisdom", NULL},
     };
     static const emit_column columns[] = {{"item", "item", EMIT_PLAIN}, {"value", "value", EMIT_PLAIN}};
     (void)operands;
@@ -266,8 +268,10 @@ static int import(const args *a, const char *const *operands)
         status = store_import(s, file, text, size, &counts, &err);
     if (!status)
         fprintf(stderr,
-                "%s: %zu runs, %zu measurements, %zu samples and %zu peaks added, %zu measurements known already\n",
-                store_file(s), counts.runs, counts.measurements, counts.samples, counts.peaks, counts.known);
+                "%s: %zu runs, %zu measurements, %zu samples, %zu peaks and %zu entries of wisdom added, "
+                "%zu measurements known already\n",
+                store_file(s), counts.runs, counts.measurements, counts.samples, counts.peaks,
+                counts.wisdom, counts.known);
     store_close(s);
     free(text);
     return status ? cli_fail(status, &err) : EXIT_FINE;
@@ -294,6 +298,80 @@ static int stamp(const args *a, const char *const *operands)
     return status ? cli_fail(status, &err) : EXIT_FINE;
 }
 
+/* ---- wisdom ---- */
+
+static int print_wisdom(store *s, const char *file, attn_error *err)
+{
+    (void)file;
+    attn_status status = store_wisdom_recall(s, err);
+    if (status)
+        return cli_fail(status, err);
+    char *text = attn_wisdom_export();
+    bool written = text && fputs(text, stdout) >= 0 && fflush(stdout) == 0;
+    free(text);
+    return written ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno));
+}
+
+static int import_wisdom(store *s, const char *file, attn_error *err)
+{
+    char *text = NULL;
+    size_t size = 0, added = 0;
+    attn_wisdom_counts counts = {0};
+    attn_status status = read_file(file, &text, &size, err);
+    char *terminated = status ? NULL : strndup(text, size);
+    if (!status && !terminated)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", file);
+    if (!status && strlen(terminated) != size)
+        status = attn_fail(err, ATTN_EINVAL, "%s: holds zero bytes, not wisdom", file);
+    if (!status && (status = attn_wisdom_import(terminated, &counts, err)) == ATTN_EINVAL) {
+        const attn_error inner = *err;
+        attn_fail(err, status, "%s: %s", file, inner.message);
+    }
+    if (!status)
+        status = store_wisdom_keep(s, &added, err);
+    free(terminated);
+    free(text);
+    if (status)
+        return cli_fail(status, err);
+    fprintf(stderr, "%s: %zu entries of wisdom added, %zu known already, %zu of kernels that this build lacks ignored\n",
+            store_file(s), added, counts.taken - (added < counts.taken ? added : counts.taken), counts.ignored);
+    return EXIT_FINE;
+}
+
+static int forget_wisdom(store *s, const char *file, attn_error *err)
+{
+    (void)file;
+    size_t count;
+    attn_status status = store_wisdom_forget(s, &count, err);
+    if (status)
+        return cli_fail(status, err);
+    fprintf(stderr, "%s: %zu entries of wisdom forgotten\n", store_file(s), count);
+    return EXIT_FINE;
+}
+
+static int wisdom(const args *a, const char *const *words, size_t count)
+{
+    static const struct {
+        const char *name;
+        size_t operands;
+        store_mode mode;
+        int (*run)(store *s, const char *file, attn_error *err);
+    } verbs[] = {{"export", 0, STORE_READ, print_wisdom}, {"import", 1, STORE_WRITE, import_wisdom},
+                 {"forget", 0, STORE_WRITE, forget_wisdom}};
+    const char *verb = count ? words[0] : "export";
+    size_t v = 0, verb_count = sizeof verbs / sizeof verbs[0];
+    while (v < verb_count && strcmp(verbs[v].name, verb) != 0)
+        v++;
+    if (v == verb_count || (count ? count - 1 : 0) != verbs[v].operands || cli_given(a, "o"))
+        return cli_complain(EXIT_INPUT, "usage: attnlab db wisdom [export | import FILE | forget], without -o");
+    attn_error err;
+    store *s = NULL;
+    attn_status status = store_open(&s, store_path(cli_text(a, "db")), verbs[v].mode, &err);
+    int code = status ? cli_fail(status, &err) : verbs[v].run(s, count > 1 ? words[1] : NULL, &err);
+    store_close(s);
+    return code;
+}
+
 /* ---- the command ---- */
 
 static const action actions[] = {
@@ -309,6 +387,8 @@ static int run(const args *a)
 {
     const char *const *words;
     size_t count = cli_operands(a, &words);
+    if (strcmp(words[0], "wisdom") == 0)
+        return wisdom(a, words + 1, count - 1);
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         const action *x = &actions[i];
         if (strcmp(words[0], x->name) != 0)
@@ -335,6 +415,8 @@ const command cmd_db = {
         "  attnlab db sql 'SELECT ...'   one query, reading only\n"
         "  attnlab db export > FILE      all of it as text; equal content, equal bytes\n"
         "  attnlab db import FILE        adds what an export holds and the database lacks\n"
+        "  attnlab db wisdom             what --plan measure has learned, as text\n"
+        "  attnlab db wisdom import FILE adds such text; wisdom forget removes it all\n"
         "  attnlab db stamp LABEL COMMAND\n"
         "      a run record of this machine and program, to begin an import with that\n"
         "      other programs' measurements follow\n"

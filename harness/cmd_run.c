@@ -202,6 +202,8 @@ static int run(const args *a)
     if (!status && explain) /* measured when it is explained, not before */
         request.plan = ATTN_PLAN_ESTIMATE;
     if (!status)
+        status = store_wisdom_recall_from(store_path(cli_text(a, "db")), &err);
+    if (!status)
         status = sweep_create(&cells, &request, &err);
     request.plan = plan;
     if (!status && explain) {
@@ -211,6 +213,8 @@ static int run(const args *a)
     }
     if (!status)
         status = store_open(&x.s, store_path(cli_text(a, "db")), STORE_WRITE, &err);
+    if (!status)
+        status = store_wisdom_keep(x.s, NULL, &err);
     if (status) {
         code = cli_fail(status, &err);
         goto cleanup;

@@ -28,6 +28,8 @@ static const struct {
     {{"direction", NULL, EMIT_PLAIN}, NULL, AS_IS},
     {{"kernel", "kernel", EMIT_PLAIN}, NULL, AS_IS},
     {{"isa", NULL, EMIT_PLAIN}, NULL, AS_IS},
+    {{"lowering", NULL, EMIT_PLAIN}, NULL, AS_IS},
+    {{"plan", NULL, EMIT_PLAIN}, NULL, AS_IS},
     {{"threads", NULL, EMIT_PLAIN}, NULL, AS_IS},
     {{"input", NULL, EMIT_PLAIN}, NULL, AS_IS},
     {{"seed", NULL, EMIT_PLAIN}, "printf('%u', seed)", AS_UNSIGNED},

@@ -95,10 +95,23 @@ attn_status store_put_peaks(store *s, run_ticket *run, const peak_report *report
 attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics,
                        char measurement_id[STORE_ID_LENGTH + 1], attn_error *err);
 
+/* ---- wisdom (harness/store_wisdom.c) ---- */
+
+/* What libattn knows into the store, as far as it is new there. */
+attn_status store_wisdom_keep(store *s, size_t *added, attn_error *err);
+
+/* What the store holds into libattn: of several entries for one problem the one learned last. */
+attn_status store_wisdom_recall(store *s, attn_error *err);
+
+/* The same from a file that may not exist yet. */
+attn_status store_wisdom_recall_from(const char *path, attn_error *err);
+
+attn_status store_wisdom_forget(store *s, size_t *count, attn_error *err);
+
 /* ---- copies as text (harness/store_export.c) ---- */
 
 typedef struct store_counts {
-    size_t runs, peaks, measurements, samples; /* new ones */
+    size_t runs, peaks, wisdom, measurements, samples; /* new ones */
     size_t known;                       /* measurements that were there already */
 } store_counts;
 

@@ -13,6 +13,7 @@ static const record_column head_columns[] = {
     {"format", NULL, NULL, COLUMN_INT},  {"schema", NULL, NULL, COLUMN_INT},
     {"runs", NULL, NULL, COLUMN_INT},    {"measurements", NULL, NULL, COLUMN_INT},
     {"samples", NULL, NULL, COLUMN_INT}, {"peaks", NULL, NULL, COLUMN_OPTIONAL}, /* none in version 1 */
+    {"wisdom", NULL, NULL, COLUMN_OPTIONAL}, /* from version 3 on */
 };
 
 static const record_column run_columns[] = {
@@ -92,10 +93,18 @@ static const record_column sample_columns[] = {
     {"reason", "s", "reason", COLUMN_OPTIONAL},
 };
 
+static const record_column wisdom_columns[] = {
+    {"key", "w", "key", COLUMN_TEXT},
+    {"lowering", "w", "lowering", COLUMN_TEXT},
+    {"ns", "w", "ns", COLUMN_INT},
+    {"learned", "w", "learned", COLUMN_TEXT},
+};
+
 const record_shape record_shapes[RECORD_TYPES] = {
     [RECORD_HEAD] = {"attnlab", head_columns, LENGTH(head_columns)},
     [RECORD_RUN] = {"run", run_columns, LENGTH(run_columns)},
     [RECORD_PEAK] = {"peak", peak_columns, LENGTH(peak_columns)},
+    [RECORD_WISDOM] = {"wisdom", wisdom_columns, LENGTH(wisdom_columns)},
     [RECORD_MEASUREMENT] = {"measurement", measurement_columns, LENGTH(measurement_columns)},
     [RECORD_SAMPLE] = {"sample", sample_columns, LENGTH(sample_columns)},
 };
@@ -107,6 +116,7 @@ static const char *const sources[RECORD_TYPES] = {
                    "ORDER BY r.started, r.run_id",
     [RECORD_PEAK] = "FROM peaks p JOIN runs r ON r.id = p.run "
                     "ORDER BY r.started, r.run_id, p.name, p.isa, p.threads, p.rep",
+    [RECORD_WISDOM] = "FROM wisdom w ORDER BY w.key, w.learned, w.lowering, w.ns",
     [RECORD_MEASUREMENT] =
         ", m.id FROM measurements m JOIN runs r ON r.id = m.run JOIN cells c ON c.id = m.cell "
         "ORDER BY r.started, r.run_id, m.started, m.measurement_id",
@@ -228,13 +238,14 @@ static int put_rows(exporter *e, record_type type)
 static int put_head(exporter *e)
 {
     static const char sql[] = "SELECT (SELECT count(*) FROM runs), (SELECT count(*) FROM measurements), "
-                              "(SELECT count(*) FROM samples), (SELECT count(*) FROM peaks)";
+                              "(SELECT count(*) FROM samples), (SELECT count(*) FROM peaks), "
+                              "(SELECT count(*) FROM wisdom)";
     sqlite3_stmt *query = NULL;
     int rc = sqlite3_prepare_v2(e->s->db, sql, -1, &query, NULL);
     if (rc == SQLITE_OK && (rc = sqlite3_step(query)) == SQLITE_ROW) {
         const emit_value values[] = {emit_int(RECORDS_FORMAT), emit_int(store_version()),
                                      column_value(query, 0), column_value(query, 1), column_value(query, 2),
-                                     column_value(query, 3)};
+                                     column_value(query, 3), column_value(query, 4)};
         put_record(e, RECORD_HEAD, values);
         rc = SQLITE_OK;
     }
@@ -252,7 +263,7 @@ attn_status store_export(store *s, bool csv, FILE *out, attn_error *err)
     if (!status && rc == SQLITE_OK)
         rc = put_head(&e);
     if (!status && rc == SQLITE_OK && (rc = put_rows(&e, RECORD_RUN)) == SQLITE_DONE &&
-        (rc = put_rows(&e, RECORD_PEAK)) == SQLITE_DONE)
+        (rc = put_rows(&e, RECORD_PEAK)) == SQLITE_DONE && (rc = put_rows(&e, RECORD_WISDOM)) == SQLITE_DONE)
         rc = put_rows(&e, RECORD_MEASUREMENT);
     if (!status && rc != SQLITE_DONE)
         status = store_sql_fail(s->db, rc, "read", s->path, err);

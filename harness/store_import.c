@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attn/wisdom.h"
+
 /* Where the records of a file stand: parents precede their children. */
 typedef struct importer {
     store *s;
@@ -135,6 +137,24 @@ static field typed_value(const text_record *line)
     return field_text("value", text);
 }
 
+static attn_status add_wisdom(importer *in, attn_error *err)
+{
+    field fields[STORE_MOST_FIELDS];
+    int64_t known = 0;
+    attn_error why;
+    char *text = sqlite3_mprintf("attn-wisdom 1\n%s lowering=%s ns=%s\n", value(in->line, "key"),
+                                 value(in->line, "lowering"), value(in->line, "ns"));
+    attn_status status = text ? attn_wisdom_import(text, NULL, &why) : attn_fail(err, ATTN_ENOMEM, "out of memory");
+    sqlite3_free(text);
+    if (status)
+        return text ? wrong(in, err, why.message) : status;
+    size_t count = fields_of(in->line, "w", fields);
+    if ((status = store_has(in->s, "wisdom", fields, count, &known, err)) || known)
+        return status;
+    in->counts->wisdom++;
+    return store_insert(in->s, "wisdom", fields, count, NULL, err);
+}
+
 static attn_status add_peak(importer *in, attn_error *err)
 {
     field fields[STORE_MOST_FIELDS];
@@ -190,7 +210,7 @@ static attn_status check_head(const record_reader *r, const text_record *head, a
 
 attn_status store_import_check(const char *name, const char *text, size_t size, attn_error *err)
 {
-    static const char *const kinds[RECORD_TYPES] = {NULL, "runs", "peaks", "measurements", "samples"};
+    static const char *const kinds[RECORD_TYPES] = {NULL, "runs", "peaks", "wisdom", "measurements", "samples"};
     record_reader reader;
     text_record head, line;
     bool more;
@@ -218,7 +238,8 @@ attn_status store_import(store *s, const char *name, const char *text, size_t si
                          attn_error *err)
 {
     static attn_status (*const add[RECORD_TYPES])(importer *, attn_error *) = {
-        [RECORD_RUN] = add_run, [RECORD_PEAK] = add_peak, [RECORD_MEASUREMENT] = add_measurement, [RECORD_SAMPLE] = add_sample};
+        [RECORD_RUN] = add_run, [RECORD_PEAK] = add_peak, [RECORD_WISDOM] = add_wisdom,
+        [RECORD_MEASUREMENT] = add_measurement, [RECORD_SAMPLE] = add_sample};
     attn_status status = store_import_check(name, text, size, err);
     if (status)
         return status;

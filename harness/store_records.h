@@ -1,14 +1,15 @@
 /* The store as text: what an export consists of.
  *
- * One record a line, of five kinds:
+ * One record a line, of six kinds:
  *
  *   attnlab      the first line: format, schema version, and how many of the others follow
  *   run          a run with its host and build
  *   peak         one sample of one limit of the machine, after its run
+ *   wisdom       what planning by measurement learned of one problem
  *   measurement  a measurement with its cell, after its run
  *   sample       one sample, after its measurement
  *
- * Runs are ordered by start, limits by run and name, measurements by run and start, samples by series and number;
+ * Runs are ordered by start, limits by run and name, wisdom by key and time, measurements by run and start, samples by series and number;
  * equals by id. In
  * JSON a record is a flat object, in CSV a row under the union of all columns. A sample's value has a type
  * beside it, so that 1 and 1.0 stay apart; reals are the shortest decimals that read back as the same number,
@@ -24,6 +25,7 @@ typedef enum record_type {
     RECORD_HEAD,
     RECORD_RUN,
     RECORD_PEAK,
+    RECORD_WISDOM,
     RECORD_MEASUREMENT,
     RECORD_SAMPLE,
     RECORD_TYPES

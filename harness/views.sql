@@ -47,6 +47,9 @@ SELECT
     c.pattern, c.spec, c.spec_resolved, c.n, c.heads, c.kv_heads, c.dim, c.batch, c.dtype, c.direction,
     c.kernel, c.isa, c.threads, c.input, c.seed, c.pairs_total,
 
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'lowering') AS lowering,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'plan') AS plan,
+
     (SELECT avg(value) FROM
         (SELECT value, row_number() OVER (ORDER BY value) AS rank, count(*) OVER () AS count FROM samples
          WHERE measurement = m.id AND series = (SELECT id FROM series WHERE name = 'time_ns')
