@@ -299,7 +299,7 @@ static void store_tile(scratch *w, const state *t, const float *from)
     const bool last = w->last;
     float lse[ROWS];
     if (last && w->x->lse)
-        log_sum_exp(ROWS, t->minus_reference, t->sum, lse);
+        log_sum_exp(ROWS, t->minus_reference, 1, t->sum, lse);
     w->count->tiles++;
     for (uint32_t r = 0; r < of->count; r++) {
         size_t row = of->row0 + (size_t)r * of->row_step;

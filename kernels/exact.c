@@ -10,6 +10,7 @@
 #include <math.h>
 
 #include "kernels/element.h"
+#include "kernels/flush.h"
 
 typedef struct row {
     const shape *s;
@@ -67,7 +68,8 @@ static void for_each_key(row *w, const attn_combs *combs, void visit(row *, size
     }
 }
 
-void exact_row(const shape *s, const operands *x, size_t r, attn_comb *at, float *o, float *lse)
+static __attribute__((noinline)) void compute(const shape *s, const operands *x, size_t r, attn_comb *at, float *o,
+                                              float *lse)
 {
     attn_combs combs = {at, s->max_combs, 0};
     attn_layout_row(s->layout, x->layout_head, r, &combs);
@@ -80,4 +82,11 @@ void exact_row(const shape *s, const operands *x, size_t r, attn_comb *at, float
     for (size_t c = 0; c < s->dim; c++)
         o[c] = combs.count ? (float)(w.o[c] / w.sum) : 0;
     *lse = combs.count ? (float)(w.max + log(w.sum)) : -INFINITY;
+}
+
+void exact_row(const shape *s, const operands *x, size_t r, attn_comb *combs, float *o, float *lse)
+{
+    unsigned flushing = flush_pause(); /* subnormal operands count, and so do subnormal results */
+    compute(s, x, r, combs, o, lse);
+    flush_end(flushing);
 }

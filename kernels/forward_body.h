@@ -21,6 +21,7 @@
 
 #include "kernels/forward_chunk.h"
 #include "kernels/forward_rows.h"
+#include "kernels/forward_repeat.h"
 
 enum {
     CHUNK_FLOATS = 8192, /* of k or v in a chunk: 32 KiB */
@@ -39,6 +40,7 @@ static void *lay_out(arena *a, const shape *s)
     size_t chunk = keys / KEYS, most = chunk + chunk / 4, bundle = BUNDLE_FLOATS / (dim * KEYS);
     size_t slots = s->bundles && bundle > most ? bundle : most;
     size_t stage_rows = s->bundles && bundle * KEYS > ROWS ? bundle * KEYS : ROWS;
+    size_t words = (dim + 63) / 64;
     scratch *w = arena_take(a, 1, sizeof *w);
     scratch z = {
         .states = arena_take(a, s->group, sizeof *z.states),
@@ -49,6 +51,10 @@ static void *lay_out(arena *a, const shape *s)
         .keys = arena_take(a, slots, sizeof *z.keys),
         .rows = arena_take(a, stage_rows * dim, sizeof *z.rows),
         .zeros = arena_take(a, dim, sizeof *z.zeros),
+        .spare = arena_take(a, dim, sizeof *z.spare),
+        .columns = arena_take(a, slots * KEYS * SORTS * words, sizeof *z.columns),
+        .specials = arena_take(a, slots, sizeof *z.specials),
+        .words = (uint32_t)words,
         .combs = arena_take(a, s->max_combs, sizeof *z.combs),
         .chunk = (uint32_t)chunk,
         .slots = (uint32_t)slots,
@@ -56,7 +62,9 @@ static void *lay_out(arena *a, const shape *s)
     };
     for (uint32_t g = 0; g < s->group; g++) {
         float *q = arena_take(a, dim * ROWS, sizeof *q), *o = arena_take(a, dim * ROWS, sizeof *o);
+        uint64_t *marks = arena_take(a, marks_size(s), sizeof *marks);
         if (z.states) {
+            z.states[g].marks = marks;
             z.states[g].q = q;
             z.states[g].o = o;
         }
@@ -97,7 +105,7 @@ static void run_group(const shape *s, const operands *x, const program *p, group
         }
     }
     for (uint32_t i = 0; i < g.tiles; i++)
-        store_tile(s, x, &w->states[i], last, w, count);
+        finish_tile(s, x, p, &w->states[i], last, w, count);
 }
 
 /* ---- a bundle: residue classes of neighbouring rows ----
@@ -238,9 +246,12 @@ static void compute(const shape *s, const operands *x, const program *p, const g
 {
     scratch *w = memory;
     unit units[2], *now = &units[0], *next = &units[1];
-    memset(w->keys, 0xff, w->slots * sizeof *w->keys); /* the panels hold nothing of this head */
+    unsigned flushing = flush_begin();
+    forget_panels(w); /* they hold nothing of this head */
+    facts f = facts_sampled(s, x);
     find_unit(p, groups, count, w, now);
-    for (uint32_t g = 0; g < count;) {
+    for (uint32_t g = 0; g < count; f = facts_known(x)) {
+        set_care(w, (care){f.v.special, f.k_shift, f.v_shift});
         g += now->count;
         find_unit(p, groups + g, count - g, w, next);
         look_ahead(s, x, p, now, next, last, &w->ahead);
@@ -252,6 +263,7 @@ static void compute(const shape *s, const operands *x, const program *p, const g
         now = next;
         next = free;
     }
+    flush_end(flushing);
 }
 
 extern const kernel KERNEL_SYMBOL;

@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "kernels/exact.h"
+#include "kernels/facts.h"
+#include "kernels/flush.h"
 #include "kernels/kernel.h"
+#include "kernels/shift.h"
 
 enum {
     ROWS = LANES * VECTORS,
@@ -13,16 +16,25 @@ enum {
 };
 #define LEAST 0x1p-32f
 #define MOST 0x1p64f
+#define ALARM 0x1p40f /* of the first few keys: more will follow */
+#define REACH 40      /* of a tracked maximum above the reference, in units of log2; half of it below */
 
 typedef struct state { /* one tile */
     _Alignas(64) float minus_reference[ROWS]; /* in units of log2 */
     float sum[ROWS], chunk_sum[ROWS];
+    float max[ROWS];      /* of a chunk's scores, when tracked */
     float carry[ROWS];    /* what an earlier part's o is to be multiplied by */
     float *q, *o;         /* [dim][ROWS]: scale * log2(e) * q, and unnormalised o */
     const tile *tile;
     uint64_t rows;        /* bits of its rows */
     uint64_t seen;        /* rows that have met a key */
-    uint64_t dead;        /* rows left to exact_row() */
+    uint64_t dead;        /* rows with a score of NaN or infinity, or one that fp32 cannot hold */
+    uint64_t lost;        /* rows an earlier part could not compute */
+    uint64_t *marks;      /* NaN and infinities of v, set apart: see forward_care.h */
+    uint64_t marked;      /* rows that see one */
+    uint64_t unsure;      /* rows that give an infinity the weight 0 */
+    float spread;         /* scores are computed, and references kept, divided by this power of two */
+    bool tracked;         /* each chunk's maxima are found before its weights */
     uint32_t vectors;
     uint32_t run, granule, left; /* what comes next, and granules left */
     uint32_t slot;        /* first panel slot of its keys */
@@ -54,6 +66,12 @@ typedef struct ahead {
     uint32_t rows;          /* to be touched for every granule computed */
 } ahead;
 
+/* How operands are taken in: all zero for ordinary ones. */
+typedef struct care {
+    bool specials;          /* NaN and infinities of v are set apart */
+    int k_shift, v_shift;   /* see facts.h */
+} care;
+
 typedef struct scratch {
     state *states;          /* [group] */
     granule *granules;      /* of a chunk */
@@ -61,25 +79,30 @@ typedef struct scratch {
     float *k, *v;           /* panels [slots][KEYS][dim] */
     uint32_t (*keys)[KEYS]; /* [slots]: what the panels hold */
     float *rows;            /* [stage_rows][dim]: rows of q on their way in, of o on their way out */
-    float *zeros;           /* [dim] */
+    float *zeros, *spare;   /* [dim]; spare: of rows that are not wanted */
     attn_comb *combs;       /* for exact_row */
     uint32_t chunk;         /* granules in a chunk; the last one takes a quarter more rather than leave a crumb */
     uint32_t slots, stage_rows;
     ahead ahead;
+    care care;
+    uint64_t *columns;      /* [slots][KEYS][SORTS][words]: the columns of v that are special */
+    uint16_t *specials;     /* [slots]: keys with any, and (<< 8) with an infinity */
+    uint32_t words;         /* for a bit per column */
 } scratch;
 
 /* ---- scores ---- */
 
-enum mode { PLAIN, MASKED, MAXIMA };
+enum mode { PLAIN, MASKED, TRACKED };
 
-/* KEYS keys x nv vectors. PLAIN and MASKED write p [KEYS][ROWS] and add to chunk_sum; MAXIMA raises max. */
+/* KEYS keys x nv vectors, into `out` [KEYS][ROWS]. PLAIN and MASKED write weights and add to chunk_sum; TRACKED
+ * writes scores and raises max. */
 INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s, const granule *g, float *out)
 {
     const uint32_t at = g->lo * LANES;
     const float *q = s->q + at, *k = g->k;
     vf a[KEYS][VECTORS], odd[KEYS];
     EACH(v, nv, VECTORS) {
-        vf start = mode == MAXIMA ? vf_set1(0) : vf_load(s->minus_reference + at + v * LANES);
+        vf start = mode == TRACKED ? vf_set1(0) : vf_load(s->minus_reference + at + v * LANES);
         UNROLL for (uint32_t r = 0; r < KEYS; r++)
             a[r][v] = start;
     }
@@ -110,15 +133,16 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
         UNROLL for (uint32_t r = 0; r < KEYS; r++)
             a[r][0] = vf_add(a[r][0], odd[r]);
 
-    if (mode == MAXIMA) {
+    if (mode == TRACKED) {
         EACH(v, nv, VECTORS) {
-            float *to = out + at + v * LANES;
-            vf max = vf_load(to);
+            const uint32_t lane = at + v * LANES;
+            vf max = vf_load(s->max + lane);
             UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-                vf x = g->masks ? vf_select((uint32_t)(g->masks[r] >> (at + v * LANES)), a[r][v], max) : a[r][v];
+                vf x = g->masks ? vf_select((uint32_t)(g->masks[r] >> lane), a[r][v], max) : a[r][v];
                 max = vf_max(max, x);
+                vf_store(out + r * ROWS + lane, a[r][v]);
             }
-            vf_store(to, max);
+            vf_store(s->max + lane, max);
         }
         return;
     }
@@ -149,10 +173,10 @@ typedef void scores_fn(size_t dim, state *s, const granule *g, float *out);
     { \
         scores(nv, mode, dim, s, g, out); \
     }
-#define DEFINE_MODES(nv) DEFINE(nv, PLAIN) DEFINE(nv, MASKED) DEFINE(nv, MAXIMA)
+#define DEFINE_MODES(nv) DEFINE(nv, PLAIN) DEFINE(nv, MASKED) DEFINE(nv, TRACKED)
 FOR_VECTORS(DEFINE_MODES)
-#define NAMES(nv) {[PLAIN] = scores_##nv##_PLAIN, [MASKED] = scores_##nv##_MASKED, [MAXIMA] = scores_##nv##_MAXIMA},
-static scores_fn *const score_table[VECTORS][MAXIMA + 1] = {FOR_VECTORS(NAMES)};
+#define NAMES(nv) {[PLAIN] = scores_##nv##_PLAIN, [MASKED] = scores_##nv##_MASKED, [TRACKED] = scores_##nv##_TRACKED},
+static scores_fn *const score_table[VECTORS][TRACKED + 1] = {FOR_VECTORS(NAMES)};
 #undef NAMES
 #undef DEFINE_MODES
 #undef DEFINE
@@ -227,6 +251,8 @@ static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const
 
 /* ---- a chunk ---- */
 
+static void set_specials_apart(const shape *s, state *t, const granule *g, uint32_t n, const scratch *w);
+
 static void touch_ahead(ahead *a)
 {
     for (uint32_t i = 0; i < a->rows && a->next < a->count; i++) {
@@ -243,7 +269,23 @@ static void touch_ahead(ahead *a)
     }
 }
 
-static void score_chunk(size_t dim, state *t, const granule *g, uint32_t n, float *p, scratch *w)
+/* Rows of which a comparison said bits, per vector. */
+INLINE uint64_t rows_of_lanes(uint32_t lanes, uint32_t v)
+{
+    return (uint64_t)(lanes & ((1u << LANES) - 1)) << (v * LANES);
+}
+
+/* Whether the sums of a chunk's first granule announce that its reference will not do. */
+static bool is_alarming(const state *t)
+{
+    uint64_t high = 0;
+    for (uint32_t v = 0; v < t->vectors; v++)
+        high |= rows_of_lanes(~vf_le(vf_load(t->chunk_sum + v * LANES), vf_set1(ALARM)), v);
+    return high & t->rows & ~t->dead;
+}
+
+/* False: given up after the first granule. */
+static bool score_chunk(size_t dim, state *t, const granule *g, uint32_t n, float *p, scratch *w)
 {
     for (uint32_t v = 0; v < t->vectors; v++)
         vf_store(t->chunk_sum + v * LANES, vf_set1(0));
@@ -251,7 +293,10 @@ static void score_chunk(size_t dim, state *t, const granule *g, uint32_t n, floa
         score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](dim, t, &g[i], p + (size_t)i * KEYS * ROWS);
         if (w->ahead.next < w->ahead.count)
             touch_ahead(&w->ahead);
+        if (i == 0 && __builtin_expect(is_alarming(t), 0))
+            return false;
     }
+    return true;
 }
 
 /* Rows whose reference no longer fits. A row without keys so far has the sum 0, and that is right. */
@@ -260,54 +305,89 @@ static uint64_t misfits(const state *t)
     uint64_t high = 0, low = 0;
     for (uint32_t v = 0; v < t->vectors; v++) {
         vf chunk = vf_load(t->chunk_sum + v * LANES), sum = vf_add(vf_load(t->sum + v * LANES), chunk);
-        high |= (uint64_t)(~vf_le(chunk, vf_set1(MOST)) & ((1u << LANES) - 1)) << (v * LANES);
-        low |= (uint64_t)(~vf_ge(sum, vf_set1(LEAST)) & ((1u << LANES) - 1)) << (v * LANES);
+        high |= rows_of_lanes(~vf_le(chunk, vf_set1(MOST)), v);
+        low |= rows_of_lanes(~vf_ge(sum, vf_set1(LEAST)), v);
     }
     return (high | (low & t->seen)) & t->rows & ~t->dead;
 }
 
-/* Moves the references of the rows `bad` to their maxima in this chunk and computes the chunk again. Rows
- * that overflow or hold NaN even then are dead. */
-static __attribute__((noinline)) void redo_chunk(size_t dim, state *t, const granule *g, uint32_t n, scratch *w,
-                                                 uint64_t bad)
+/* Moves the references of rows to their maxima in this chunk where these are out of reach, and what has been
+ * summed so far with them. */
+static void move_references(size_t dim, state *t)
 {
-    _Alignas(64) float max[ROWS], scale[ROWS];
-    for (uint32_t r = 0; r < ROWS; r++) {
-        max[r] = -INFINITY;
+    _Alignas(64) float scale[ROWS];
+    bool rescale = false;
+    for (uint32_t r = 0; r < t->vectors * LANES; r++) {
         scale[r] = 1;
-    }
-    for (uint32_t i = 0; i < n; i++)
-        score_table[g[i].vectors - 1][MAXIMA](dim, t, &g[i], max);
-    for (uint32_t r = 0; r < ROWS; r++)
-        if ((bad >> r & 1) && isfinite(max[r])) {
-            scale[r] = t->sum[r] > 0 ? exp2f(-t->minus_reference[r] - max[r]) : 0;
-            t->minus_reference[r] = -max[r];
-            t->carry[r] *= scale[r];
-            t->sum[r] *= scale[r];
+        float x = (t->max[r] + t->minus_reference[r]) * t->spread;
+        bool moves = x > REACH || (x < -REACH / 2 && t->sum[r] < LEAST);
+        if (!moves || !((t->rows & ~t->dead) >> r & 1) || !(fabsf(t->max[r]) <= FLT_MAX))
+            continue;
+        if (t->sum[r] > 0) {
+            scale[r] = exp2f((-t->minus_reference[r] - t->max[r]) * t->spread);
+            rescale = true;
         }
-    for (uint32_t v = 0; v < t->vectors; v++) {
+        t->minus_reference[r] = -t->max[r];
+        t->carry[r] *= scale[r];
+        t->sum[r] *= scale[r];
+    }
+    for (uint32_t v = 0; rescale && v < t->vectors; v++) {
         vf by = vf_load(scale + v * LANES);
         for (size_t c = 0; c < dim; c++) {
             float *o = t->o + c * ROWS + v * LANES;
             vf_store(o, vf_mul(vf_load(o), by));
         }
     }
-    score_chunk(dim, t, g, n, w->p, w);
-    for (uint32_t r = 0; r < ROWS; r++)
-        if ((bad >> r & 1) && !(t->chunk_sum[r] <= MOST))
-            t->dead |= 1ull << r;
+}
+
+/* Scores at p become weights. */
+static void weigh(state *t, const granule *g, float *p)
+{
+    vf spread = vf_set1(t->spread);
+    for (uint32_t v = g->lo; v < g->lo + g->vectors; v++) {
+        vf minus = vf_load(t->minus_reference + v * LANES), sum = vf_load(t->chunk_sum + v * LANES);
+        for (uint32_t r = 0; r < KEYS; r++) {
+            float *at = p + r * ROWS + v * LANES;
+            vf x = vf_exp2(vf_mul(vf_add(vf_load(at), minus), spread));
+            if (g->masks)
+                x = vf_keep(x, (uint32_t)(g->masks[r] >> (v * LANES)));
+            vf_store(at, x);
+            sum = vf_add(sum, x);
+        }
+        vf_store(t->chunk_sum + v * LANES, sum);
+    }
+}
+
+/* A chunk whose maxima are looked at before its weights are computed. */
+static __attribute__((noinline)) void track_chunk(size_t dim, state *t, const granule *g, uint32_t n, float *p)
+{
+    for (uint32_t v = 0; v < t->vectors; v++) {
+        vf_store(t->chunk_sum + v * LANES, vf_set1(0));
+        vf_store(t->max + v * LANES, vf_set1(-INFINITY));
+    }
+    for (uint32_t i = 0; i < n; i++)
+        score_table[g[i].vectors - 1][TRACKED](dim, t, &g[i], p + (size_t)i * KEYS * ROWS);
+    move_references(dim, t);
+    for (uint32_t i = 0; i < n; i++)
+        weigh(t, &g[i], p + (size_t)i * KEYS * ROWS);
+    for (uint32_t v = 0; v < t->vectors; v++)
+        t->dead |= rows_of_lanes(~vf_le(vf_load(t->chunk_sum + v * LANES), vf_set1(MOST)), v) & t->rows;
 }
 
 static void compute_chunk(const shape *s, state *t, const granule *g, uint32_t n, scratch *w, tally *count)
 {
-    score_chunk(s->dim, t, g, n, w->p, w);
     count->granules += n;
-    uint64_t bad = misfits(t);
-    if (__builtin_expect(bad != 0, 0)) {
-        redo_chunk(s->dim, t, g, n, w, bad);
+    if (!(t->rows & ~t->dead))
+        return;
+    if (!t->tracked && (!score_chunk(s->dim, t, g, n, w->p, w) || misfits(t))) {
+        t->tracked = true;
         count->redone++;
         count->redone_granules += n;
     }
+    if (t->tracked)
+        track_chunk(s->dim, t, g, n, w->p);
+    if (w->care.specials)
+        set_specials_apart(s, t, g, n, w);
     for (uint32_t v = 0; v < t->vectors; v++)
         vf_store(t->sum + v * LANES, vf_add(vf_load(t->sum + v * LANES), vf_load(t->chunk_sum + v * LANES)));
     add_values(s->dim, t, g, n, w->p);

@@ -3,7 +3,7 @@
 
 #include "kernels/log_sum_exp.h"
 
-#define TINY 0x1p-100f /* outputs below: subnormal terms may have contributed */
+#define TINY 0x1p-80f /* outputs below: subnormals, which were flushed, might have contributed */
 #define LOG2_E 1.4426950408889634
 
 INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, attn_dtype dtype)
@@ -36,10 +36,16 @@ INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i)
     return s->dtype == ATTN_F32 && u->list == RUN_COMB && u->width >= u->keys && granules > i ? (uint32_t)granules - i : 0;
 }
 
+#include "kernels/forward_care.h"
+
 /* Brings granule i of a run into slot `slot` of the panels. A slot that already holds the keys is left as it
  * is: that is how tiles share what was gathered. */
 static void gather(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w, uint32_t slot)
 {
+    if (is_careful(w)) {
+        gather_with_care(s, x, p, u, i, w, slot);
+        return;
+    }
     size_t dim = s->dim;
     uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
     float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
@@ -71,7 +77,7 @@ static uint32_t next_chunk(const shape *s, const operands *x, const program *p, 
     size_t size = KEYS * s->dim; /* of a granule of k or v */
     for (uint32_t i = 0; i < n;) {
         const run *u = &p->runs[t->run];
-        uint32_t here = in_place(s, u, t->granule), left = u->granules - t->granule, from = i;
+        uint32_t here = in_place(s, u, t->granule) * !is_careful(w), left = u->granules - t->granule, from = i;
         uint32_t end = i + (n - i < left ? n - i : left);
         if (here) {
             end = end < i + here ? end : i + here;
@@ -84,7 +90,7 @@ static uint32_t next_chunk(const shape *s, const operands *x, const program *p, 
         } else {
             for (; i < end; i++) {
                 gather(s, x, p, u, t->granule + i - from, w, t->slot + i);
-                w->granules[i].k = w->k + (t->slot + i) * size;
+                w->granules[i].k = keys_of(s, x, u, t->granule + i - from, w, t->slot + i);
                 w->granules[i].v = w->v + (t->slot + i) * size;
             }
         }
@@ -136,18 +142,20 @@ static void transpose_in(float *q, const float *from, size_t stride, size_t rows
     }
 }
 
-/* Begins a tile whose rows of q are at `from` as floats, `stride` apart, or, when that is NULL, in the tensor. */
-static void load_tile(const shape *s, const operands *x, const tile *t, const float *from, size_t stride, state *to,
-                      scratch *w)
+/* A tile before its first key, its q aside. Rows that an earlier part began continue from there; their sums
+ * are negative when they are marked (see forward_care.h), NaN when dead, and infinite when lost. */
+static void begin_tile(const shape *s, const operands *x, const tile *t, state *to, const scratch *w)
 {
     to->tile = t;
     to->rows = t->count == 64 ? UINT64_MAX : (1ull << t->count) - 1;
     to->seen = t->merge;
-    to->dead = 0;
+    to->dead = to->lost = to->marked = to->unsure = 0;
     to->vectors = (t->count + LANES - 1) / LANES;
     to->run = t->first_run;
     to->granule = 0;
     to->left = t->granules;
+    to->spread = 1;
+    to->tracked = false;
     for (uint32_t r = 0; r < ROWS; r++) {
         to->minus_reference[r] = to->sum[r] = 0;
         to->carry[r] = 1;
@@ -155,11 +163,24 @@ static void load_tile(const shape *s, const operands *x, const tile *t, const fl
     for (uint32_t r = 0; t->merge >> r; r++)
         if (t->merge >> r & 1) {
             size_t row = t->row0 + (size_t)r * t->row_step;
+            float sum = x->sum[row];
             to->minus_reference[r] = -x->reference[row];
-            to->sum[r] = x->sum[row];
-            if (!(to->sum[r] >= 0)) /* given up in the earlier part */
-                to->dead |= 1ull << r;
+            to->sum[r] = fabsf(sum);
+            to->dead |= (uint64_t)(isnan(sum) != 0) << r;
+            to->lost |= (uint64_t)(isinf(sum) != 0) << r;
+            to->marked |= (uint64_t)(signbit(sum) != 0) << r;
         }
+    to->dead |= to->lost; /* nothing to compute */
+    memset(to->o, 0, s->dim * ROWS * sizeof *to->o);
+    if (w->care.specials)
+        memset(to->marks, 0, marks_size(s) * sizeof *to->marks);
+}
+
+/* Begins a tile whose rows of q are at `from` as floats, `stride` apart, or, when that is NULL, in the tensor. */
+static void load_tile(const shape *s, const operands *x, const tile *t, const float *from, size_t stride, state *to,
+                      scratch *w)
+{
+    begin_tile(s, x, t, to, w);
     if (!from && s->dtype == ATTN_F32) {
         from = (const float *)x->q + t->row0 * s->dim;
         stride = t->row_step * s->dim;
@@ -169,8 +190,14 @@ static void load_tile(const shape *s, const operands *x, const tile *t, const fl
         from = w->rows;
         stride = s->dim;
     }
-    transpose_in(to->q, from, stride, t->count, s->dim, (float)((double)s->scale * LOG2_E));
-    memset(to->o, 0, s->dim * ROWS * sizeof *to->o);
+    double scale = (double)s->scale * LOG2_E;
+    if (w->care.k_shift < 0) { /* against huge keys a subnormal q counts */
+        unsigned flushing = flush_pause();
+        transpose_in(to->q, from, stride, t->count, s->dim, (float)ldexp(scale, -w->care.k_shift));
+        flush_end(flushing);
+    } else {
+        transpose_in(to->q, from, stride, t->count, s->dim, (float)ldexp(scale, -w->care.k_shift));
+    }
 }
 
 /* ---- o ---- */
@@ -215,22 +242,61 @@ INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint
     }
 }
 
+/* The least of o, as a sum and as a mean. */
+INLINE bool is_tiny(const state *t, uint32_t r, float weight)
+{
+    return (t->sum[r] < 1 ? t->sum[r] * weight : weight) < TINY;
+}
+
 /* Whether fp32 may have failed a row. `weight` is that of its o, normalised when `last`. */
 INLINE bool is_doubtful(const state *t, uint32_t r, float weight, bool last)
 {
-    if (t->dead >> r & 1)
+    if ((t->dead | t->marked) >> r & 1)
         return true;
     if (!(t->seen >> r & 1))
         return weight != 0; /* 0 * NaN behind a mask */
-    return !(weight <= FLT_MAX) || !(t->sum[r] >= LEAST) ||
-           (last && weight < TINY && (weight > 0 || t->sum[r] < 0x1p-8f));
+    return !(weight <= FLT_MAX) || !(t->sum[r] >= LEAST) || (last && is_tiny(t, r, weight));
 }
 
-static void store_tile(const shape *s, const operands *x, const state *t, bool last, scratch *w, tally *count)
+/* What a doubtful row is after all. */
+enum outcome { FINE, ZEROS, NANS, UNSETTLED };
+
+/* Whether a row with a NaN or infinite score, or with none but -inf, is NaN: that is so unless fp32 overflowed. */
+static bool is_nan(const shape *s, const operands *x, size_t row)
+{
+    extent q = facts_row(s, x->q, row);
+    if (q.special)
+        return true;
+    facts f = facts_scanned(s, x);
+    return f.k.special && facts_scores_fit(s, q.exponent, f.k.exponent);
+}
+
+static __attribute__((noinline)) enum outcome judge(const shape *s, const operands *x, const state *t, uint32_t r,
+                                                    float weight, bool last, const scratch *w)
+{
+    if (!(t->seen >> r & 1))
+        return ZEROS;
+    if (t->lost >> r & 1)
+        return UNSETTLED;
+    if (t->dead >> r & 1 || (last && !(t->sum[r] >= LEAST)))
+        return !last || is_nan(s, x, t->tile->row0 + (size_t)r * t->tile->row_step) ? NANS : UNSETTLED;
+    if (t->unsure >> r & 1)
+        return UNSETTLED;
+    if (!(weight <= FLT_MAX)) { /* by its marks alone? */
+        bool bounded = w->care.v_shift || facts_scanned(s, x).v.exponent <= FACTS_ORDINARY_V;
+        return t->marked >> r & 1 && bounded ? FINE : UNSETTLED;
+    }
+    return last && is_tiny(t, r, weight) && facts_scanned(s, x).v.exponent != FACTS_ZERO ? UNSETTLED : FINE;
+}
+
+/* Writes the rows `only` of o and lse, or what a later part needs. The rows returned are yet to be settled. */
+static uint64_t store_tile(const shape *s, const operands *x, state *t, uint64_t only, bool last, const scratch *w)
 {
     const tile *of = t->tile;
     size_t dim = s->dim;
-    count->tiles++;
+    uint64_t unsettled = 0;
+    if (t->marked && w->care.specials)
+        put_specials_back(s, t);
     for (uint32_t v = 0; v < of->count; v += LANES) {
         _Alignas(64) float by[LANES];
         float weight[LANES], lse[LANES], *to[LANES] = {0};
@@ -239,7 +305,7 @@ static void store_tile(const shape *s, const operands *x, const state *t, bool l
         bool merge = of->merge >> v & ((1ull << rows) - 1);
         for (uint32_t i = 0; i < rows; i++) {
             size_t row = of->row0 + (size_t)(v + i) * of->row_step;
-            to[i] = t->to + (v + i) * t->stride;
+            to[i] = only >> (v + i) & 1 ? t->to + (v + i) * t->stride : w->spare;
             earlier[i] = of->merge >> (v + i) & 1 ? x->partial + row * dim : w->zeros;
         }
         for (uint32_t i = 0; i < LANES; i++)
@@ -248,25 +314,31 @@ static void store_tile(const shape *s, const operands *x, const state *t, bool l
             transpose_out(true, s, t, v, by, to, earlier, weight);
         else
             transpose_out(false, s, t, v, by, to, earlier, weight);
-        log_sum_exp(LANES, t->minus_reference + v, t->sum + v, lse);
+        log_sum_exp(LANES, t->minus_reference + v, t->spread, t->sum + v, lse);
 
         for (uint32_t i = 0; i < rows; i++) {
             uint32_t r = v + i;
             size_t row = of->row0 + (size_t)r * of->row_step;
-            bool doubtful = is_doubtful(t, r, weight[i], last), seen = t->seen >> r & 1;
+            enum outcome is = FINE;
+            if (!(only >> r & 1))
+                continue;
+            if (is_doubtful(t, r, weight[i], last))
+                is = judge(s, x, t, r, weight[i], last, w);
+            for (size_t c = 0; c < dim && (is == ZEROS || is == NANS); c++)
+                to[i][c] = is == ZEROS ? 0 : NAN;
+            unsettled |= (uint64_t)(is == UNSETTLED) << r;
             if (!last) {
                 x->reference[row] = -t->minus_reference[r];
-                x->sum[row] = doubtful ? NAN : t->sum[r];
+                x->sum[row] = is == UNSETTLED ? INFINITY : is == NANS ? NAN : t->marked >> r & 1 ? -t->sum[r] : t->sum[r];
                 continue;
             }
-            if (doubtful) {
-                exact_row(s, x, row, w->combs, to[i], &lse[i]);
-                count->exact_rows++;
-            }
+            if (w->care.v_shift)
+                shift_out(to[i], dim, w->care.v_shift);
             if (x->lse)
-                x->lse[row] = seen ? lse[i] : -INFINITY;
+                x->lse[row] = is == NANS ? NAN : t->seen >> r & 1 ? lse[i] : -INFINITY;
             if (t->narrow)
                 narrow_row(x->o, row, to[i], dim, s->dtype);
         }
     }
+    return unsettled;
 }

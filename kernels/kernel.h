@@ -8,6 +8,8 @@
 #ifndef KERNELS_KERNEL_H
 #define KERNELS_KERNEL_H
 
+#include <stdatomic.h>
+
 #include "attn/plan.h"
 #include "base/arena.h"
 #include "kernels/program.h"
@@ -30,6 +32,7 @@ typedef struct operands {
     void *o;                /* [nq][dim] */
     float *lse;             /* [nq] or NULL */
     size_t layout_head;
+    atomic_ullong *facts;   /* what is known of k and v: see facts.h */
     /* What rows in several parts carry from one to the next; NULL where no row does. */
     float *reference, *sum; /* [nq]; reference in units of log2 */
     float *partial;         /* [nq][dim] float, unnormalised; o itself for f32 */
@@ -46,6 +49,8 @@ typedef struct tally {
     uint64_t lanes;           /* lane-keys computed */
     uint64_t redone;          /* chunks computed again with another reference, */
     uint64_t redone_granules; /* and what they hold */
+    uint64_t careful;         /* tiles taken in with care: see facts.h and forward_care.h */
+    uint64_t repeated;        /* tiles computed again because of their result */
     uint64_t exact_rows;      /* rows recomputed in fp64 */
 } tally;
 

@@ -66,6 +66,7 @@ struct attn_plan {
     atomic_ullong next;       /* item to hand out */
 
     size_t slots;             /* heads that may be between two of their parts at a time */
+    atomic_ullong *facts;     /* [batch][kv_heads] */
     float *reference, *sum;   /* [slots][nq] */
     float *partial;           /* [slots][nq][dim], not for f32: there o itself serves */
     void **scratch;           /* [threads] */

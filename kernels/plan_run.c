@@ -27,6 +27,7 @@ static operands operands_of(const attn_plan *plan, const tensors *x, size_t head
         .o = x->o + head * s->nq * row,
         .lse = x->lse ? x->lse + head * s->nq : NULL,
         .layout_head = g % plan->distinct,
+        .facts = plan->facts + kv,
     };
     if (plan->parts > 1) {
         of.reference = plan->reference + slot * s->nq;
@@ -90,6 +91,8 @@ void attn_plan_run(attn_plan *plan, const void *q, const void *k, const void *v,
     memset(plan->tallies, 0, threads * ARENA_ALIGN);
     for (size_t s = 0; s < plan->stages; s++)
         atomic_store_explicit(&plan->done[s], 0, memory_order_relaxed);
+    for (size_t h = 0; h < plan->batch * plan->kv_heads; h++)
+        atomic_store_explicit(&plan->facts[h], 0, memory_order_relaxed);
     atomic_store_explicit(&plan->next, 0, memory_order_relaxed);
     if (threads == 1 || items <= 1) {
         take_items(plan, &x, 0);
@@ -107,6 +110,8 @@ void attn_plan_run(attn_plan *plan, const void *q, const void *k, const void *v,
         plan->total.lanes += count->lanes;
         plan->total.redone += count->redone;
         plan->total.redone_granules += count->redone_granules;
+        plan->total.careful += count->careful;
+        plan->total.repeated += count->repeated;
         plan->total.exact_rows += count->exact_rows;
     }
 #ifdef ATTN_DEBUG

@@ -169,6 +169,7 @@ static void take_all(attn_plan *plan, const lowered *heads, const cut *c)
     plan->items = copy(a, c->items, c->item_count, sizeof *c->items);
     plan->first_item = arena_take(a, plan->stages + 1, sizeof *plan->first_item);
     plan->done = arena_take(a, plan->stages, sizeof *plan->done);
+    plan->facts = arena_take(a, plan->batch * plan->kv_heads, sizeof *plan->facts);
     plan->tallies = arena_take(a, threads, ARENA_ALIGN); /* one line each */
     plan->bytes.schedule = since(a, &mark);
     if (plan->parts > 1) {

@@ -1,0 +1,182 @@
+/* Operands taken in with care: shifted by powers of two, NaN and infinities of v set apart. Part of
+ * forward_body.h, which explains.
+ *
+ * A special element of v would leak through weights of 0 behind a mask. Instead it enters the panel as 0, and its
+ * place is noted as a bit per column; as a tile meets the key, the rows that see it are *marked* in that column:
+ * all at once where all see it. On output the marks go over the finite sums: NaN, or both infinities, give NaN.
+ *
+ * An infinity with the weight 0 is NaN, too. What is 0 in fp32 need not be 0 in fp64, where the weight is
+ * exp(score - maximum): such rows are left unsure. */
+
+enum sort { SORT_NAN, SORT_PLUS, SORT_MINUS, SORTS };
+
+/* The special columns of the key in place `r` of a slot. */
+INLINE uint64_t *columns_of(const scratch *w, uint32_t slot, uint32_t r)
+{
+    return w->columns + ((size_t)slot * KEYS + r) * SORTS * w->words;
+}
+
+INLINE void note_special(uint64_t *columns, uint32_t words, size_t c, float x)
+{
+    enum sort sort = isnan(x) ? SORT_NAN : x > 0 ? SORT_PLUS : SORT_MINUS;
+    columns[sort * words + c / 64] |= 1ull << (c % 64);
+}
+
+/* Takes the special elements out of a row of v, which is key `r` of `slot`. */
+static void take_specials_out(scratch *w, uint32_t slot, uint32_t r, float *v, size_t dim)
+{
+    uint64_t *columns = columns_of(w, slot, r);
+    uint32_t any = 0, infinite = 0;
+    memset(columns, 0, SORTS * w->words * sizeof *columns);
+    size_t c = 0;
+    for (; c + LANES <= dim; c += LANES) {
+        vf x = vf_loadu(v + c), magnitude = vf_abs(x);
+        uint32_t finite = vf_le(magnitude, vf_set1(FLT_MAX)), lanes = ~finite & ((1u << LANES) - 1);
+        if (!lanes)
+            continue;
+        any = 1;
+        infinite |= lanes & vf_ge(magnitude, vf_set1(INFINITY));
+        for (; lanes; lanes &= lanes - 1)
+            note_special(columns, w->words, c + (size_t)__builtin_ctz(lanes), v[c + (size_t)__builtin_ctz(lanes)]);
+        vf_storeu(v + c, vf_keep(x, finite));
+    }
+    for (; c < dim; c++)
+        if (!isfinite(v[c])) {
+            any = 1;
+            infinite |= isinf(v[c]) != 0;
+            note_special(columns, w->words, c, v[c]);
+            v[c] = 0;
+        }
+    uint16_t bit = (uint16_t)(1u << r), high = (uint16_t)(bit << 8);
+    w->specials[slot] = (uint16_t)((w->specials[slot] & ~(bit | high)) | (any ? bit : 0) | (infinite ? high : 0));
+}
+
+/* Key `t` of a run. */
+INLINE size_t key_of(const program *p, const run *u, size_t t)
+{
+    if (u->list != RUN_COMB)
+        return u->first + p->offsets[u->list + t];
+    return u->width >= u->keys ? u->first + t : u->first + t / u->width * u->step + t % u->width;
+}
+
+INLINE bool is_careful(const scratch *w)
+{
+    return w->care.specials || w->care.k_shift || w->care.v_shift;
+}
+
+/* Whether k, at least, is read where it lies. */
+INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratch *w)
+{
+    return is_careful(w) && !w->care.k_shift && in_place(s, u, i) > 0;
+}
+
+/* The keys of a granule that was gathered. */
+INLINE const float *keys_of(const shape *s, const operands *x, const run *u, uint32_t i, const scratch *w, uint32_t slot)
+{
+    if (keys_in_place(s, u, i, w))
+        return (const float *)x->k + ((size_t)u->first + (size_t)i * KEYS) * s->dim;
+    return w->k + (size_t)slot * KEYS * s->dim;
+}
+
+/* As gather(), for any granule. Without its k, a key is held under another name. */
+static void gather_with_care(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w,
+                             uint32_t slot)
+{
+    const uint32_t without_k = (uint32_t)keys_in_place(s, u, i, w) << 31;
+    size_t dim = s->dim, t0 = (size_t)i * KEYS;
+    float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
+    uint32_t *held = w->keys[slot];
+    size_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+    for (size_t r = 0; r < keys; r++) {
+        size_t key = key_of(p, u, t0 + r);
+        if (held[r] == ((uint32_t)key | without_k))
+            continue;
+        held[r] = (uint32_t)key | without_k;
+        if (!without_k)
+            widen_row(k + r * dim, x->k, key, dim, s->dtype);
+        if (w->care.k_shift)
+            shift_in(k + r * dim, dim, w->care.k_shift);
+        widen_row(v + r * dim, x->v, key, dim, s->dtype);
+        if (w->care.specials)
+            take_specials_out(w, slot, (uint32_t)r, v + r * dim, dim);
+        if (w->care.v_shift)
+            shift_in(v + r * dim, dim, w->care.v_shift);
+    }
+    for (size_t r = keys; r < KEYS; r++) { /* padding, as in gather() */
+        if (held[r] != UINT32_MAX)
+            continue;
+        memset(k + r * dim, 0, dim * sizeof *k);
+        memset(v + r * dim, 0, dim * sizeof *v);
+        w->specials[slot] &= (uint16_t)~(0x101u << r);
+    }
+}
+
+static void forget_panels(scratch *w)
+{
+    memset(w->keys, 0xff, w->slots * sizeof *w->keys);
+    memset(w->specials, 0, w->slots * sizeof *w->specials);
+}
+
+/* Sets how operands are taken in from now on. */
+static void set_care(scratch *w, care c)
+{
+    if (c.specials != w->care.specials || c.k_shift != w->care.k_shift || c.v_shift != w->care.v_shift)
+        forget_panels(w);
+    w->care = c;
+}
+
+/* ---- marks: [dim][SORTS] words of rows, then [words][SORTS] of columns that all rows see ---- */
+
+INLINE uint64_t *marks_for_all(const shape *s, const state *t) { return t->marks + s->dim * SORTS; }
+
+INLINE size_t marks_size(const shape *s) { return (s->dim + (s->dim + 63) / 64) * SORTS; }
+
+static void set_specials_apart(const shape *s, state *t, const granule *g, uint32_t n, const scratch *w)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t slot = t->slot + i, specials = w->specials[slot];
+        uint64_t vectors = (UINT64_MAX >> (64 - g[i].vectors * LANES)) << (g[i].lo * LANES);
+        for (uint32_t keys = specials & 0xff; keys; keys &= keys - 1) {
+            uint32_t r = (uint32_t)__builtin_ctz(keys);
+            uint64_t rows = (g[i].masks ? g[i].masks[r] : vectors) & t->rows;
+            const uint64_t *columns = columns_of(w, slot, r);
+            if (!rows)
+                continue;
+            t->marked |= rows;
+            for (uint32_t sort = 0; sort < SORTS; sort++)
+                for (uint32_t word = 0; word < w->words; word++) {
+                    uint64_t bits = columns[sort * w->words + word];
+                    if (rows == t->rows)
+                        marks_for_all(s, t)[word * SORTS + sort] |= bits;
+                    else
+                        for (; bits; bits &= bits - 1)
+                            t->marks[(word * 64 + (size_t)__builtin_ctzll(bits)) * SORTS + sort] |= rows;
+                }
+            if (specials >> (8 + r) & 1) {
+                const float *p = w->p + ((size_t)i * KEYS + r) * ROWS;
+                for (uint32_t v = g[i].lo; v < g[i].lo + g[i].vectors; v++)
+                    t->unsure |= rows_of_lanes(vf_le(vf_load(p + v * LANES), vf_set1(0)), v) & rows;
+            }
+        }
+    }
+}
+
+/* Writes the marks over o^T. */
+static void put_specials_back(const shape *s, state *t)
+{
+    for (size_t c = 0; c < s->dim; c++) {
+        uint64_t is[SORTS];
+        for (uint32_t sort = 0; sort < SORTS; sort++)
+            is[sort] = marks_for_all(s, t)[c / 64 * SORTS + sort] >> (c % 64) & 1 ? t->rows : t->marks[c * SORTS + sort];
+        is[SORT_NAN] |= is[SORT_PLUS] & is[SORT_MINUS];
+        if (!(is[SORT_NAN] | is[SORT_PLUS] | is[SORT_MINUS]))
+            continue;
+        for (uint32_t v = 0; v < t->vectors; v++) {
+            float *o = t->o + c * ROWS + v * LANES;
+            vf x = vf_load(o);
+            x = vf_select((uint32_t)(is[SORT_PLUS] >> (v * LANES)), vf_set1(INFINITY), x);
+            x = vf_select((uint32_t)(is[SORT_MINUS] >> (v * LANES)), vf_set1(-INFINITY), x);
+            vf_store(o, vf_select((uint32_t)(is[SORT_NAN] >> (v * LANES)), vf_set1(NAN), x));
+        }
+    }
+}
