@@ -6,7 +6,7 @@
 
 #include "base/float16.h"
 
-enum { SAMPLED_KEYS = 8 };
+enum { SAMPLED_KEYS = 4 };
 
 /* The word of a head. */
 enum { SAMPLED = 1, ODD = 2, SCANNED = 4, K_SPECIAL = 8, V_SPECIAL = 16, K_EXPONENT = 16, V_EXPONENT = 32, BIAS = 512 };
