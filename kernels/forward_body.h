@@ -12,12 +12,15 @@
  *
  * Reference instead of maximum. The softmax does not care what is subtracted from the scores, as long as
  * nothing over- or underflows. So the reference of a row is 0 until its sum leaves [LEAST, MOST]; only then is
- * the chunk computed again with the row's true maximum, and what came before rescaled. After every chunk the
- * sum of a row that has seen a key is at least LEAST, and each weight at most MOST.
+ * the chunk computed again, and from there on the tile is *tracked*: the maxima of each chunk's scores are known
+ * before its weights are computed, and references follow them. After every chunk the sum of a row that has seen
+ * a finite score is at least LEAST, and each weight at most MOST.
  *
- * Exactness beyond fp32. Rows whose result is not finite, or could have lost bits to underflow, are computed
- * again in fp64 by exact_row(): 0 * inf behind a mask, overflowing scores, NaN in the inputs, values near the
- * end of the range. Finite inputs of ordinary size never get there. */
+ * Beyond fp32. Subnormals are flushed, so that they cost nothing. Heads whose keys or values are odd as a whole
+ * are shifted (facts.h); NaN and infinities of v are set apart (forward_care.h); rows whose result leaves doubt are
+ * computed once more with what helps (forward_repeat.h). A row with a NaN or infinite score from a NaN or an
+ * infinity in q or k is NaN, and no more needs to be known. What remains is for exact_row(), in fp64: next to
+ * nothing. */
 
 #include "kernels/forward_chunk.h"
 #include "kernels/forward_rows.h"
