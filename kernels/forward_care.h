@@ -103,8 +103,9 @@ static void gather_with_care(const shape *s, const operands *x, const program *p
             shift_in(v + r * dim, dim, w->care.v_shift);
     }
     for (size_t r = keys; r < KEYS; r++) { /* padding, as in gather() */
-        if (held[r] != UINT32_MAX)
+        if (held[r] >> 31 == 0)
             continue;
+        held[r] = UINT32_MAX;
         memset(k + r * dim, 0, dim * sizeof *k);
         memset(v + r * dim, 0, dim * sizeof *v);
         w->specials[slot] &= (uint16_t)~(0x101u << r);
