@@ -35,10 +35,17 @@ cov: ## line coverage of the tests, as text and HTML in build/coverage/
 	gcovr --root . --object-directory build/$(notdir $(firstword $(CC)))-cov --exclude 'tests/' --exclude 'build/' \
 	  --html-details build/coverage/index.html --print-summary | tail -4
 
+# base/status.c defines what mk/tidy.h explains. Sources of one instruction set are read for it.
+ISA_SOURCES = $(foreach isa,$(ISAS),$(filter %_$(isa).c,$(LIB_SOURCES) $(PROGRAM_SOURCES)))
+TIDY_FLAGS = -std=c17 $(CPPFLAGS_ALL) -I$(B) -fopenmp -DBUILD_COMPILER='""' -DBUILD_FLAGS='""' -DBUILD_MODE='""'
 tidy: ## clang-tidy over the sources
 	@DEPS=$(DEPS) mk/deps.sh tidy
-	clang-tidy --quiet $(filter-out %_avx512.c %_avx2.c,$(LIB_SOURCES)) $(PROGRAM_SOURCES) -- -std=c17 $(CPPFLAGS_ALL) -fopenmp
-	clang-tidy --quiet $(filter %_avx512.c %_avx2.c,$(LIB_SOURCES)) -- -std=c17 $(CPPFLAGS_ALL) -fopenmp $(ISA_avx512)
+	clang-tidy --quiet base/status.c -- $(TIDY_FLAGS)
+	clang-tidy --quiet $(filter-out base/status.c $(ISA_SOURCES),$(LIB_SOURCES) $(PROGRAM_SOURCES)) -- $(TIDY_FLAGS) -include mk/tidy.h
+	for source in $(ISA_SOURCES); do \
+	  case $$source in $(foreach isa,$(ISAS),*_$(isa).c) flags='$(ISA_$(isa))';;) esac; \
+	  clang-tidy --quiet $$source -- $(TIDY_FLAGS) -include mk/tidy.h $$flags || exit 1; \
+	done
 
 format: ## rewrite the sources with clang-format
 	clang-format -i $(LIB_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(HEADERS) $(wildcard */*.h */*/*.h)

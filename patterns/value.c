@@ -257,8 +257,10 @@ attn_status value_parse(const char *text, size_t length, char *canonical, value_
 /* floor(x + 1/2) for x >= 0; a double within a few of its roundings of the next integer is that integer. */
 static double nearest(number x)
 {
-    if (x.exact)
-        return (double)((2 * (wide)x.num + x.den) / (2 * (wide)x.den));
+    if (x.exact) {
+        const wide whole = (2 * (wide)x.num + x.den) / (2 * (wide)x.den); /* rounds down */
+        return (double)whole;
+    }
     double y = x.real + 0.5, up = ceil(y);
     return up - y <= 4 * DBL_EPSILON * fabs(y) ? up : floor(y);
 }

@@ -5,7 +5,8 @@ stats data using c_y nooutput name 'at_y'
 set xlabel 'sequence length n'
 set ylabel 'share of the multiply-add peak'
 set format y '%g%%'
-y_min = 0; y_max = at_y_max > 70 ? 105 : at_y_max * 1.3
+# Above 100%: a busy machine gave the kernel what it refused the multiply-adds.
+y_min = 0; y_max = at_y_max > 160 ? 160 : at_y_max > 100 ? at_y_max * 1.05 : at_y_max > 70 ? 105 : at_y_max * 1.3
 set yrange [y_min : y_max]
 if (y_max > 100) { set arrow 1 from graph 0, first 100 to graph 1, first 100 nohead ls 100 }
 eval axis_n(at_n_min, at_n_max)

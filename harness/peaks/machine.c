@@ -4,7 +4,6 @@
  * says how much the median sample lacks to it. Bandwidths are taken with the widest vectors there are. */
 #include "harness/peaks/peak.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -144,7 +143,7 @@ static double clock_beside(int threads, double seconds)
     double best = 0;
     peak_calibrate(&p, seconds);
     for (int i = 0; i < 3; i++) {
-        const double ghz = peak_sample(&p) / threads;
+        const double ghz = peak_sample(&p, NULL) / threads;
         best = ghz > best ? ghz : best;
     }
     return best;
@@ -169,7 +168,7 @@ static void measure(peak_result *r, const peak_set *s, const limit *l, const wor
     const double part = seconds / (PEAK_SAMPLES + 2); /* calibration takes one, the clock another */
     peak_calibrate(&p, part);
     for (r->count = 0; r->count < PEAK_SAMPLES; r->count++) {
-        const double rate = peak_sample(&p);
+        const double rate = peak_sample(&p, NULL);
         r->samples[r->count] = l->kind == PEAK_CLOCK ? rate / r->threads : rate;
     }
     conclude(r);

@@ -6,6 +6,7 @@
 #ifndef HARNESS_PEAKS_PEAK_H
 #define HARNESS_PEAKS_PEAK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -67,8 +68,9 @@ const peak_set *peak_of_isa(const char *isa, const char **why);
 void peak_calibrate(peak_probe *p, double seconds);
 
 /* All threads at once, from the start of the first to the end of the last: units a nanosecond, which are
- * G units a second. */
-double peak_sample(const peak_probe *p);
+ * G units a second. *together (may be NULL): whether the threads ran at the same time; where others keep the
+ * processors busy, one may have waited for the end of another, and the sample tells nothing of the machine. */
+double peak_sample(const peak_probe *p, bool *together);
 
 /* ---- all of them (harness/peaks/machine.c) ---- */
 

@@ -85,9 +85,11 @@ static elapsed run(const peak_probe *p)
     return (elapsed){(double)(ended - begun), (double)quickest, team};
 }
 
-double peak_sample(const peak_probe *p)
+double peak_sample(const peak_probe *p, bool *together)
 {
     const elapsed e = run(p);
+    if (together)
+        *together = e.whole_ns < 1.5 * e.quickest_ns;
     const double ns = p->kind == PEAK_CLOCK ? e.quickest_ns : e.whole_ns; /* the clock ticks for each alone */
     return ns > 0 ? e.team * (double)p->rounds * work_of(p) / ns : 0;
 }
