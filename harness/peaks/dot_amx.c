@@ -9,8 +9,6 @@
 #define FIELDS .isa = "amx", .cpu = CPU_AMX
 #if defined(__AMX_BF16__) || defined(__AMXBF16__) /* as gcc and as older clang say it */
 #include <immintrin.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 enum { ROWS = 16, ROW_BYTES = 64, TILES = 8, PRODUCTS = 4 };
 
@@ -20,13 +18,9 @@ typedef struct configuration {
     uint8_t rows[16];
 } configuration;
 
-/* Linux saves the tiles of a process that asked for them. */
 static const char *permit(void)
 {
-    enum { ARCH_REQ_XCOMP_PERM = 0x1023, XTILEDATA = 18 };
-    return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XTILEDATA) == 0
-               ? NULL
-               : "the operating system lets this process have no tiles (arch_prctl)";
+    return cpu_ask_for_tiles() ? NULL : "the operating system lets this process have no tiles (arch_prctl)";
 }
 
 static float run(size_t rounds, void *buffer, size_t bytes)
