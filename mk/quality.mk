@@ -42,10 +42,7 @@ tidy: ## clang-tidy over the sources
 	@DEPS=$(DEPS) mk/deps.sh tidy
 	clang-tidy --quiet base/status.c -- $(TIDY_FLAGS)
 	clang-tidy --quiet $(filter-out base/status.c $(ISA_SOURCES),$(LIB_SOURCES) $(PROGRAM_SOURCES)) -- $(TIDY_FLAGS) -include mk/tidy.h
-	for source in $(ISA_SOURCES); do \
-	  case $$source in $(foreach isa,$(ISAS),*_$(isa).c) flags='$(ISA_$(isa))';;) esac; \
-	  clang-tidy --quiet $$source -- $(TIDY_FLAGS) -include mk/tidy.h $$flags || exit 1; \
-	done
+	$(foreach isa,$(ISAS),clang-tidy --quiet $(filter %_$(isa).c,$(ISA_SOURCES)) -- $(TIDY_FLAGS) -include mk/tidy.h $(ISA_$(isa)) &&) true
 
 format: ## rewrite the sources with clang-format
 	clang-format -i $(LIB_SOURCES) $(PROGRAM_SOURCES) $(TEST_SOURCES) $(HEADERS) $(wildcard */*.h */*/*.h)

@@ -45,7 +45,7 @@ const peak_set *peak_of_isa(const char *isa, const char **why)
 static double work_of(const peak_probe *p)
 {
     switch (p->kind) {
-    case PEAK_EXP2: return (double)(p->bytes / sizeof(float));
+    case PEAK_EXP2: return (double)p->bytes / sizeof(float);
     case PEAK_READ:
     case PEAK_COPY:
     case PEAK_WRITE: return (double)p->bytes;
