@@ -1,35 +1,43 @@
 /* Forward attention in bf16 on AMX: tiles multiply while vectors do the softmax.
  *
- * A tile of the program is 32 rows, a granule 32 keys: two by two hardware tiles. Two granules make a *unit*,
- * and units go through a pipeline of three stages whose instructions are interleaved in one stream (amx_step.h):
+ * A tile of the program is 32 rows, a granule 32 keys: two by two hardware tiles. Two granules make a
+ * *unit*, and units go through a pipeline of three stages whose instructions are interleaved in one stream
+ * (amx_step.h):
  *
- *         step i             scores of unit i+1        weights of unit i          values of unit i-1
- *                            S = Q K^T, fp32           P = exp2(S c - m), bf16    O += P [V 1], fp32
- *     packed Q, K, V, L2 --> AMX --> S (8 KiB, L1) --> AVX-512 --> P (4 KiB) --> AMX --> O (L1)
+ *     step i      scores of unit i+1          weights of unit i              values of unit i-1
+ *                 S = Q K^T                   P = bf16(exp2(S c - m))        O += P [V 1]
  *
- *   - Every multiplication of tiles (16 cycles) is followed by a few rows of softmax, so that both kinds of
- *     execution units have work; a result is stored while the next one is computed.
- *   - P is rounded to bf16, nearest even, by one instruction for 32 weights; so the sum of a row is that of the
- *     rounded weights, which AMX adds up too: v has a column of ones. Constant v come back exactly. Error: that
- *     of attention with P in bf16, plus up to a twentieth, since a row's largest weight is rounded like the rest.
- *   - Q is the left operand as it is; the scale joins the scores in fp32. K and V are packed (amx_pack.h), a
- *     granule at a time, into panels that LOCKSTEP tiles share: these take a chunk of keys (256 KiB of panels, half
- *     of a small L2) in turn, each with its O in L1, before the next chunk begins. Panels are found again by the
- *     keys they hold, so windows, whose tiles begin with different keys, share them as well. Packing costs about
- *     half of what a unit's computation does, and so a thirtieth when 16 tiles share.
- *   - The working set of a step, at dim 64: S 8, P 8, O 10, Q 4, panels 16 KiB. Units of four granules, or two
- *     tiles at once, were a third slower in a prototype: L1 decides.
+ *     q, k, v --> panels, L2 --> AMX --> S fp32, L1 --> AVX-512 --> P bf16, L1 --> AMX --> O fp32, L1
  *
- * Reference instead of maximum, as in forward_body.h: 0 until the sum of a row, over a chunk, leaves [LEAST,
- * MOST]; then the chunk is computed again, outside the pipeline, with the row's maximum, and what came before is
- * rescaled. bf16 has the exponents of fp32, so there is as much room. O of a chunk begins at zero and joins the
- * tile's, so that nothing is lost when it overflows, and long sums have two levels.
+ *   - Every multiplication of tiles (16 cycles) is followed by a few rows of softmax, so that both kinds
+ *     of execution units have work; a result is stored while the next one is computed.
+ *   - P is rounded to bf16, nearest even, by one instruction for 32 weights. The sum of a row is that of
+ *     the rounded weights, which AMX adds up too: v has a column of ones. So constant v come back, and
+ *     lse errs by what rounding makes of the sum, up to 2^-8 for a row of one key. Error of o: that of
+ *     attention with P in bf16, plus up to a twentieth, since a row's largest weight is rounded like the
+ *     rest (with the maximum as reference it is 1).
+ *   - Q is the left operand as it is; the scale joins the scores in fp32. K and V are packed (amx_pack.h),
+ *     a granule at a time, into panels that LOCKSTEP tiles share: these take a chunk of keys (256 KiB of
+ *     panels, an eighth of L2) in turn, each with its O in L1, before the next chunk begins. Panels are
+ *     found again by the keys they hold, so windows, whose tiles begin with different keys, share them as
+ *     well. Packing a granule is about half the work of computing it for one tile, a thirtieth when 16
+ *     tiles share.
+ *   - The working set of a step, at dim 64: S 8, P 8, O 10, Q 4, panels 16 KiB. In a prototype, units of
+ *     four granules were a third slower, two tiles at once a quarter: L1 decides.
+ *   - Residue classes: few keys, far apart. Their rows are asked for while the class before is computed.
  *
- * Exactness. AMX takes subnormals for zeros, whatever MXCSR says; vectors do as well here. Results that are not
- * finite, could have lost terms to underflow or met subnormal v where they are tiny, are left to exact_row().
+ * Reference instead of maximum, as in forward_body.h: 0 until the sum of a row leaves [LEAST, MOST]; then
+ * the chunk is computed again, outside the pipeline, with the row's maximum, and what came before is
+ * rescaled. bf16 has the exponents of fp32, so there is as much room. O of a chunk begins at zero and
+ * joins the tile's, so that nothing is lost when it overflows, and long sums have two levels.
  *
- * Whether this is fast has been measured with a prototype of the same pipeline (fixed shapes, one thread; d = 64,
- * n = 4096: 850 to 1000 GFLOP/s of a peak of 3050 to 3290), not with this code. */
+ * Exactness. AMX takes subnormals for zeros, whatever MXCSR says; vectors do as well here. Rows whose
+ * result is not finite, could have lost terms to underflow, or met subnormal v and came out tiny, are left
+ * to exact_row().
+ *
+ * Not measured. A prototype of this pipeline (dim 64 and whole tiles only, one thread) reached 850 to 1000
+ * GFLOP/s at n = 4096, of a peak of 3050 to 3290, and was bound by loads and stores of tiles, no longer by
+ * exp. This code has run on emulated tiles only. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -79,7 +87,7 @@ static void *lay_out(arena *a, const shape *s)
     uint8_t *ones = arena_take(a, 1, TILE_BYTES);
     z.w = (buffers){
         .s = arena_take(a, UNIT_GRANULES * SCORE_FLOATS, sizeof *z.w.s),
-        .p = {arena_take(a, UNIT_GRANULES, WEIGHT_BYTES), arena_take(a, UNIT_GRANULES, WEIGHT_BYTES)},
+        .p = {arena_take(a, UNIT_GRANULES, GRANULE_BYTES), arena_take(a, UNIT_GRANULES, GRANULE_BYTES)},
         .o = arena_take(a, o, sizeof *z.w.o),
         .ones = ones,
         .depth = depth,
@@ -89,7 +97,7 @@ static void *lay_out(arena *a, const shape *s)
     };
     z.spare = z.w;
     z.spare.s = arena_take(a, UNIT_GRANULES * SCORE_FLOATS, sizeof *z.w.s);
-    z.spare.p[0] = arena_take(a, UNIT_GRANULES, WEIGHT_BYTES);
+    z.spare.p[0] = arena_take(a, UNIT_GRANULES, GRANULE_BYTES);
     for (uint32_t i = 0; i < LOCKSTEP; i++) {
         uint8_t *q = arena_take(a, depth, Q_BYTES);
         float *total = arena_take(a, o, sizeof *total);
@@ -163,10 +171,45 @@ static void push_chunk(scratch *w, state *t)
     w->count->lanes += (uint64_t)t->chunk * KEYS * ROWS;
 }
 
+/* Rows of a tile of a residue class lie too far apart for the hardware to foresee: they are asked for while
+ * the tile before is computed. */
+static void prefetch_row(const void *tensor, size_t row, size_t bytes, const bool write)
+{
+    const char *at = (const char *)tensor + row * bytes;
+    for (size_t b = 0; b < bytes; b += 64)
+        write ? __builtin_prefetch(at + b, 1, 3) : __builtin_prefetch(at + b, 0, 3);
+}
+
+static void prefetch_queries(const scratch *w, const tile *t)
+{
+    for (uint32_t r = 0; r < t->count && t->row_step > 1; r++)
+        prefetch_row(w->x->q, t->row0 + (size_t)r * t->row_step, w->s->dim * sizeof(uint16_t), false);
+}
+
+static void prefetch_rest(const scratch *w, const tile *t)
+{
+    const size_t bytes = w->s->dim * sizeof(uint16_t);
+    uint32_t keys[KEYS];
+    if (t->row_step == 1 || !t->granules)
+        return;
+    list_keys(w->p, &w->p->runs[t->first_run], 0, keys);
+    for (uint32_t i = 0; i < KEYS && keys[i] != UINT32_MAX; i++) {
+        prefetch_row(w->x->k, keys[i], bytes, false);
+        prefetch_row(w->x->v, keys[i], bytes, false);
+    }
+    for (uint32_t r = 0; r < t->count; r++)
+        if (w->last)
+            prefetch_row(w->x->o, t->row0 + (size_t)r * t->row_step, bytes, true);
+        else
+            prefetch_row(w->x->partial, t->row0 + (size_t)r * t->row_step, 2 * bytes, true);
+}
+
 /* Tiles in lockstep, chunk by chunk. */
 static void run_tiles(scratch *w, const tile *tiles, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (i + 1 < count)
+            prefetch_queries(w, &tiles[i + 1]);
         load_tile(w, &w->states[i], &tiles[i]);
         if (!tiles[i].granules) {
             memset(w->states[i].o, 0, (size_t)w->w.columns * O_FLOATS * sizeof(float));
@@ -177,6 +220,8 @@ static void run_tiles(scratch *w, const tile *tiles, uint32_t count)
         more = false;
         for (uint32_t i = 0; i < count; i++)
             if (w->states[i].left) {
+                if (i + 1 < count && !w->states[i + 1].begun)
+                    prefetch_rest(w, &tiles[i + 1]);
                 push_chunk(w, &w->states[i]);
                 more |= w->states[i].left > 0;
             }
@@ -210,12 +255,18 @@ static void compute(const shape *s, const operands *x, const program *p, const g
     _mm_setcsr(control);
 }
 
+/* Reckoned, not fitted: a prototype took about 800 cycles for a granule of 32 x 32 at dim 64, of which a quarter
+ * is left of exp once it overlaps; packing is counted in instructions. */
+#define MULTIPLY 0.15f
 extern const kernel KERNEL_SYMBOL;
 const kernel KERNEL_SYMBOL = {
     KERNEL_FIELDS,
     .dtypes = 1u << ATTN_BF16,
     .geometry = {ROWS, 1, KEYS},
     .max_group = LOCKSTEP,
+    .rates = {{[WORK_FMA_1] = MULTIPLY, [WORK_FMA_2] = MULTIPLY, [WORK_FMA_MORE] = MULTIPLY, [WORK_WEIGHT] = 6,
+               [WORK_MASK] = 2, [WORK_GRANULE] = 30, [WORK_GATHER] = 0.1f, [WORK_STREAM] = 0.02f, [WORK_ROW] = 0.15f,
+               [WORK_FAR] = 20, [WORK_CARRY] = 0.1f, [WORK_TILE] = 200}},
     .scratch = lay_out,
     .run = compute,
 };

@@ -20,6 +20,11 @@ static void pack_queries(uint8_t *to, const uint16_t *from, size_t stride, uint3
     }
 }
 
+INLINE __m128i load_8(const uint16_t *from)
+{
+    return _mm_loadu_si128((const __m128i *)(const void *)from);
+}
+
 /* 16 keys x 32 columns. Lane l of piece [c][r] is columns 8 c .. of key 4 l + r, so that what is left of the
  * transpose happens within lanes. */
 INLINE void pack_key_tile(uint8_t *to, const uint16_t *const row[16], size_t column)
@@ -28,11 +33,10 @@ INLINE void pack_key_tile(uint8_t *to, const uint16_t *const row[16], size_t col
         __m512i piece[4], half[4];
         UNROLL for (uint32_t r = 0; r < 4; r++) {
             size_t at = column + 8 * c;
-            __m512i x = _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(const void *)(row[r] + at)));
-            x = _mm512_mask_broadcast_i32x4(x, 0x00f0, _mm_loadu_si128((const __m128i *)(const void *)(row[4 + r] + at)));
-            x = _mm512_mask_broadcast_i32x4(x, 0x0f00, _mm_loadu_si128((const __m128i *)(const void *)(row[8 + r] + at)));
-            x = _mm512_mask_broadcast_i32x4(x, 0xf000, _mm_loadu_si128((const __m128i *)(const void *)(row[12 + r] + at)));
-            piece[r] = x;
+            __m512i x = _mm512_castsi128_si512(load_8(row[r] + at));
+            x = _mm512_mask_broadcast_i32x4(x, 0x00f0, load_8(row[4 + r] + at));
+            x = _mm512_mask_broadcast_i32x4(x, 0x0f00, load_8(row[8 + r] + at));
+            piece[r] = _mm512_mask_broadcast_i32x4(x, 0xf000, load_8(row[12 + r] + at));
         }
         half[0] = _mm512_unpacklo_epi32(piece[0], piece[1]);
         half[1] = _mm512_unpackhi_epi32(piece[0], piece[1]);
@@ -66,15 +70,17 @@ static void pack_values(uint8_t *to, const uint16_t *const row[KEYS], uint32_t d
         }
 }
 
-/* Copies the rows to where there is room for zeros behind them, with `end` in column dim, and points there. */
-static void pad_rows(uint16_t stage[KEYS][PADDED], const uint16_t *row[KEYS], size_t dim, uint16_t end)
+/* Copies the rows to where they are close together and there is room for zeros behind them, with `end` in column
+ * dim, and points there. */
+static void copy_rows(uint16_t stage[KEYS][PADDED], const uint16_t *row[KEYS], size_t dim, uint16_t end)
 {
     for (uint32_t r = 0; r < KEYS; r++) {
         for (size_t c = 0; c < dim; c += 32) {
             uint32_t columns = dim - c >= 32 ? UINT32_MAX : (1u << (dim - c)) - 1;
-            _mm512_storeu_si512(stage[r] + c, _mm512_maskz_loadu_epi16(columns, row[r] + c));
+            _mm512_store_si512(stage[r] + c, _mm512_maskz_loadu_epi16(columns, row[r] + c));
         }
-        stage[r][dim] = end;
+        if (dim % 32 != 0)
+            stage[r][dim] = end;
         row[r] = stage[r];
     }
 }
@@ -92,7 +98,8 @@ static bool has_subnormals(const uint8_t *panel, size_t bytes)
 
 static const uint16_t zero_row[PADDED];
 
-/* One granule, `keys` of it real. */
+/* One granule; keys of UINT32_MAX are padding. Rows far apart are copied first as well: a power of two between
+ * them, they would compete for the same sets of L1 while the transpose comes back to each again and again. */
 static void pack_granule(uint8_t *k_to, uint8_t *v_to, const uint16_t *k, const uint16_t *v, const uint32_t keys[KEYS],
                          size_t dim)
 {
@@ -102,11 +109,11 @@ static void pack_granule(uint8_t *k_to, uint8_t *v_to, const uint16_t *k, const 
         k_row[t] = keys[t] == UINT32_MAX ? zero_row : k + keys[t] * dim;
         v_row[t] = keys[t] == UINT32_MAX ? zero_row : v + keys[t] * dim;
     }
-    if (dim % 32 != 0) {
+    if (dim % 32 != 0 || keys[1] != keys[0] + 1) {
         _Alignas(64) uint16_t stage[KEYS][PADDED];
-        pad_rows(stage, k_row, dim, 0);
+        copy_rows(stage, k_row, dim, 0);
         pack_keys(k_to, k_row, depth);
-        pad_rows(stage, v_row, dim, BF16_ONE);
+        copy_rows(stage, v_row, dim, BF16_ONE);
         pack_values(v_to, v_row, depth);
     } else {
         pack_keys(k_to, k_row, depth);

@@ -161,7 +161,8 @@ static void chunk_sums(const scratch *w, float sums[ROWS])
 }
 
 /* The unit after the first `done` granules of the chunk of t, its keys packed once more: the other panels may be in use. */
-static unit *repeat_unit(scratch *w, const state *t, unit *n, uint32_t *in, uint32_t *granule, uint32_t done)
+static unit *repeat_unit(scratch *w, const state *t, unit *n, uint32_t *in, uint32_t *granule,
+                         uint32_t done)
 {
     uint32_t keys[KEYS], granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
     begin_unit(n, t, granules);

@@ -8,7 +8,8 @@ enum {
     KEYS = 32,             /* of a granule */
     UNIT_GRANULES = 2,
     SCORE_FLOATS = ROWS * KEYS,   /* of a granule: [2 halves of the keys][ROWS][16] */
-    WEIGHT_BYTES = ROWS * KEYS * 2, /* [ROWS][KEYS] bf16 */
+    ROW_BYTES = KEYS * 2,  /* of the weights of a granule, and of half of its scores */
+    GRANULE_BYTES = ROWS * ROW_BYTES, /* of weights: [ROWS][KEYS] bf16 */
     Q_BYTES = ROWS * 64,   /* for 32 columns: [ROWS][32] bf16 */
     K_BYTES = TILE_BYTES,  /* 16 keys, 32 columns */
     O_FLOATS = ROWS * 16   /* 16 columns */
@@ -32,7 +33,7 @@ typedef struct unit {
 
 typedef struct buffers {
     float *s;      /* [UNIT_GRANULES][SCORE_FLOATS] */
-    uint8_t *p[2]; /* [UNIT_GRANULES][WEIGHT_BYTES] */
+    uint8_t *p[2]; /* [UNIT_GRANULES][GRANULE_BYTES] */
     float *o;      /* of the chunk: [columns][O_FLOATS], the sum of the weights in column dim */
     const uint8_t *ones;  /* a tile whose column 0 is ones */
     uint32_t depth;       /* ceil(dim / 32) */
@@ -46,11 +47,12 @@ typedef struct buffers {
 /* ---- the softmax of a unit, a few rows at a time ---- */
 
 typedef struct cursor {
-    const unit *of;
-    const float *s;
+    const uint8_t *s;
     uint8_t *p;
+    const uint8_t *reference;
+    const unit *of;
     __m512 scale;
-    uint32_t at, end; /* rows, over all granules */
+    size_t at, end; /* in bytes of weights */
 } cursor;
 
 /* 2^x: f = x - floor(x), 2^f by the minimax cubic (Remez, coefficients rounded to float; error 7.5e-5), times
@@ -73,29 +75,30 @@ INLINE __m512 exp2_cubic(__m512 x)
 /* `rows` rows (dividing ROWS) from where the cursor stands. */
 INLINE void weigh_rows(cursor *m, const uint32_t rows)
 {
-    uint32_t granule = m->at / ROWS, row = m->at % ROWS;
-    const float *s = m->s + granule * SCORE_FLOATS + row * 16, *reference = m->of->minus_reference + row;
-    uint8_t *p = m->p + m->at * KEYS * 2;
-    if (m->of->masked >> granule & 1) {
-        const uint32_t *masks = m->of->masks[granule];
+    const size_t row = m->at % GRANULE_BYTES, granule = m->at - row;
+    const float *s = (const float *)(const void *)(m->s + m->at + granule);
+    const float *reference = (const float *)(const void *)(m->reference + row / (ROW_BYTES / sizeof(float)));
+    uint8_t *p = m->p + m->at;
+    m->at += rows * ROW_BYTES;
+    if (m->of->masked & (1u << granule / GRANULE_BYTES)) {
+        const uint32_t *masks = m->of->masks[granule / GRANULE_BYTES];
         __m512i lo = _mm512_load_si512(masks), hi = _mm512_load_si512(masks + 16);
-        UNROLL for (uint32_t i = 0; i < rows; i++, s += 16, p += 64) {
+        UNROLL for (uint32_t i = 0; i < rows; i++) {
             __m512 start = _mm512_set1_ps(reference[i]);
-            __m512 a = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s), m->scale, start));
-            __m512 b = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s + SCORE_FLOATS / 2), m->scale, start));
-            __m512i bit = _mm512_set1_epi32((int)(1u << (row + i)));
+            __m512 a = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s + 16 * i), m->scale, start));
+            __m512 b = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s + 16 * i + SCORE_FLOATS / 2), m->scale, start));
+            __m512i bit = _mm512_set1_epi32((int)(1u << (row / ROW_BYTES + i)));
             uint32_t keep = (uint32_t)_mm512_test_epi32_mask(hi, bit) << 16 | (uint32_t)_mm512_test_epi32_mask(lo, bit);
-            _mm512_store_si512(p, bf16_pair_kept(keep, a, b));
+            _mm512_store_si512(p + ROW_BYTES * i, bf16_pair_kept(keep, a, b));
         }
-    } else {
-        UNROLL for (uint32_t i = 0; i < rows; i++, s += 16, p += 64) {
-            __m512 start = _mm512_set1_ps(reference[i]);
-            __m512 a = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s), m->scale, start));
-            __m512 b = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s + SCORE_FLOATS / 2), m->scale, start));
-            _mm512_store_si512(p, bf16_pair(a, b));
-        }
+        return;
     }
-    m->at += rows;
+    UNROLL for (uint32_t i = 0; i < rows; i++) {
+        __m512 start = _mm512_set1_ps(reference[i]);
+        __m512 a = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s + 16 * i), m->scale, start));
+        __m512 b = exp2_cubic(_mm512_fmadd_ps(_mm512_load_ps(s + 16 * i + SCORE_FLOATS / 2), m->scale, start));
+        _mm512_store_si512(p + ROW_BYTES * i, bf16_pair(a, b));
+    }
 }
 
 INLINE void weigh_some(cursor *m, const uint32_t rows)
@@ -106,11 +109,19 @@ INLINE void weigh_some(cursor *m, const uint32_t rows)
     KEEP_ORDER();
 }
 
-/* So that rows [0, rows) are done. */
-static __attribute__((noinline)) void weigh_until(cursor *m, uint32_t rows)
+/* Where the cursor stands when it has come to `until`. By value, so that the cursor itself stays in registers. */
+static __attribute__((noinline)) size_t weigh_rest(cursor m, size_t until)
 {
-    while (m->at < m->end && m->at < rows)
-        weigh_rows(m, 2);
+    while (m.at < until)
+        weigh_rows(&m, 2);
+    return m.at;
+}
+
+INLINE void weigh_until(cursor *m, size_t until)
+{
+    until = until < m->end ? until : m->end;
+    if (m->at < until)
+        m->at = weigh_rest(*m, until);
 }
 
 /* ---- a step: values of a, weights of b, scores of n; any may be NULL ----
@@ -125,7 +136,12 @@ INLINE void step(const uint32_t depth_known, const uint32_t rows, const uint32_t
 {
     const uint32_t depth = depth_known ? depth_known : w->depth;
     uint32_t turn = 0;
-    cursor m = {b, w->s, b ? w->p[b->parity] : NULL, _mm512_set1_ps(w->scale), 0, b ? b->granules * ROWS : 0};
+    cursor m = {.s = (const uint8_t *)w->s, .of = b, .scale = _mm512_set1_ps(w->scale)};
+    if (b) {
+        m.p = w->p[b->parity];
+        m.reference = (const uint8_t *)b->minus_reference;
+        m.end = (size_t)b->granules * GRANULE_BYTES;
+    }
     const float *unstored = NULL; /* o still in tiles 0, 1 */
 
 #define SLOT(second) \
@@ -157,11 +173,11 @@ INLINE void step(const uint32_t depth_known, const uint32_t rows, const uint32_t
             tile_store(d1, o_ - O_FLOATS + TILE_FLOATS); \
         } \
         if (two) { \
-            tile_load(4, p + (y) * WEIGHT_BYTES); \
+            tile_load(4, p + (y) * GRANULE_BYTES); \
             tile_load(7, ones_ ? w->ones : a->v[y] + (size_t)(column) * TILE_BYTES); \
             tile_dp(c0, 4, 7); \
             SLOT(0); \
-            tile_load(5, p + (y) * WEIGHT_BYTES + TILE_BYTES); \
+            tile_load(5, p + (y) * GRANULE_BYTES + TILE_BYTES); \
             tile_dp(c1, 5, 7); \
             SLOT(1); \
         } \
@@ -229,7 +245,7 @@ INLINE void step(const uint32_t depth_known, const uint32_t rows, const uint32_t
             tile_zero(0);
             tile_zero(1);
             SCORES(0, 1, 7, depth - 1, k, true);
-            weigh_until(&m, (g + 1) * ROWS); /* b's scores, before they are overwritten; usually done by now */
+            weigh_until(&m, (size_t)(g + 1) * GRANULE_BYTES); /* b's scores, before they are overwritten: usually done by now */
             tile_store(2, s);
             tile_store(3, s + TILE_FLOATS);
             for (uint32_t c = depth - 1; c > 0; c -= 2) {
@@ -264,4 +280,5 @@ DEFINE(step_4, 4, 2, 2) /* dim 128: 68 */
 DEFINE(step_6, 0, 2, 2)
 DEFINE(step_8, 0, 2, 4) /* dim 256: 132 */
 #undef DEFINE
-static step_fn *const steps[] = {step_1, step_2, step_3, step_4, step_6, step_6, step_8, step_8}; /* [depth - 1] */
+static step_fn *const steps[] = { /* [depth - 1] */
+    step_1, step_2, step_3, step_4, step_6, step_6, step_8, step_8};

@@ -13,11 +13,9 @@
 #ifndef KERNELS_AMX_TILES_H
 #define KERNELS_AMX_TILES_H
 
-#include <immintrin.h>
-
 #include "kernels/simd.h"
 
-enum { TILE_ROWS = 16, TILE_BYTES = 1024, TILE_FLOATS = 256 };
+enum { TILE_BYTES = 1024, TILE_FLOATS = 256 };
 
 /* Every row of a tile is 64 bytes from the next: all tiles are kept packed. */
 #define tile_load(tile, at) \
@@ -43,6 +41,9 @@ INLINE void tiles_close(void)
     __asm__ volatile("tilerelease" : :);
 }
 
+#ifndef TILES_ONLY /* tests have their own vectors */
+#include <immintrin.h>
+
 /* To bf16, nearest even, subnormals to zero: lo in words 0..15, hi in 16..31; words without a bit in `keep`
  * become 0. */
 INLINE __m512i bf16_pair(__m512 lo, __m512 hi)
@@ -57,5 +58,6 @@ INLINE __m256i bf16_half(__m512 x)
 {
     return (__m256i)_mm512_cvtneps_pbh(x);
 }
+#endif
 
 #endif

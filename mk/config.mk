@@ -46,7 +46,8 @@ ISA_avx2 := -mavx2 -mfma -mf16c -mbmi2
 ISA_avx512 := $(ISA_avx2) -mavx512f -mavx512bw -mavx512dq -mavx512vl -mprefer-vector-width=512
 ISA_avx512bf16 := $(ISA_avx512) $(call known,-mavx512bf16)
 ISA_avx512fp16 := $(ISA_avx512) $(call known,-mavx512fp16)
-ISA_amx := $(ISA_avx512bf16) $(call known,-mamx-tile -mamx-bf16)
+# gcc otherwise keeps integers in vector registers rather than on the stack.
+ISA_amx := $(ISA_avx512bf16) $(call known,-mamx-tile -mamx-bf16) -mtune=icelake-server
 endif
 isa_flags = $(foreach isa,$(ISAS),$(if $(filter %_$(isa).c,$1),$(ISA_$(isa))))
 

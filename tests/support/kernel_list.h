@@ -11,6 +11,10 @@ extern const kernel *const avx512_emulated;
 /* The AMX instance compiled for any CPU, its tiles emulated, or NULL without SIMDe. It computes bf16 only. */
 extern const kernel *const amx_emulated;
 
+/* The same with its real tile instructions, which become signals on a CPU without them, or NULL. Installs the
+ * handler of SIGILL. */
+const kernel *amx_trapped(void);
+
 /* Fast kernels that can run and compute `dtype`, at most `capacity`; the oracle is not among them. */
 size_t runnable_kernels_for(attn_dtype dtype, const kernel **out, size_t capacity);
 size_t runnable_kernels(const kernel **out, size_t capacity); /* for f32 */

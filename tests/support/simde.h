@@ -58,6 +58,20 @@ EMULATE_MASKED(__m256i, uint16_t, 16, uint16_t, maskz_loadu_256, mask_storeu_256
 #define _mm512_maskz_loadu_epi16(keep, from) emulated_maskz_loadu_512(keep, from)
 #define _mm256_mask_storeu_epi16(to, keep, x) emulated_mask_storeu_256(to, (uint16_t)(keep), x)
 
+/* SIMDe's shifts into the sign. */
+static inline uint32_t emulated_test_epi16(__m512i a, __m512i b)
+{
+    uint16_t x[32], y[32];
+    uint32_t bits = 0;
+    _mm512_storeu_si512(x, a);
+    _mm512_storeu_si512(y, b);
+    for (int i = 0; i < 32; i++)
+        bits |= (uint32_t)((x[i] & y[i]) != 0) << i;
+    return bits;
+}
+#undef _mm512_test_epi16_mask
+#define _mm512_test_epi16_mask(a, b) emulated_test_epi16(a, b)
+
 static inline float emulated_reduce_add(__m512 x)
 {
     float at[16], sum = 0;
