@@ -199,12 +199,20 @@ static attn_status scan(lowering *l, int classes, program *out, attn_error *err)
 
 /* ---- tiles ---- */
 
+/* Rows of the next tile when `left` are left. Four vectors are two tiles of two rather than three and one: the
+ * more vectors, the more is computed for every key loaded. */
+static uint32_t tile_rows(geometry g, size_t left)
+{
+    size_t vectors = (left - 1) / g.lanes + 1, tiles = (vectors - 1) / g.vectors + 1;
+    return (uint32_t)((vectors - 1) / tiles + 1) * g.lanes;
+}
+
 /* Tiles of part `part` over the rows first, first + step, ...
  * In an earlier part rows without keys there are left out at a tile's ends; the last part has every row. */
 static attn_status lower_rows(lowering *l, uint32_t part, size_t first, size_t step, attn_error *err)
 {
     geometry g = l->b.geometry;
-    uint32_t most = g.lanes * g.vectors;
+    uint32_t most = 0;
     bool last = part == l->parts - 1;
     tile t = {0};
     uint32_t kept = 0; /* rows up to the last that has keys */
@@ -215,6 +223,7 @@ static attn_status lower_rows(lowering *l, uint32_t part, size_t first, size_t s
         if (t.count == 0) {
             tile_begin(&l->maker);
             t = (tile){.row0 = (uint32_t)r, .row_step = (uint32_t)step};
+            most = tile_rows(g, (l->nq - r - 1) / step + 1);
             kept = 0;
         }
         bool seen = false;
