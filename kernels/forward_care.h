@@ -67,7 +67,8 @@ INLINE bool is_careful(const scratch *w)
 /* Whether k, at least, is read where it lies. */
 INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratch *w)
 {
-    return is_careful(w) && !w->care.k_shift && in_place(s, u, i) > 0;
+    size_t step;
+    return is_careful(w) && !w->care.k_shift && in_place(s, u, i, w, &step) > 0 && step == 1;
 }
 
 /* The keys of a granule that was gathered. */
@@ -135,12 +136,12 @@ INLINE size_t marks_size(const shape *s) { return (s->dim + (s->dim + 63) / 64) 
 static void set_specials_apart(const shape *s, state *t, const granule *g, uint32_t n, const scratch *w)
 {
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t slot = t->slot + i, specials = w->specials[slot];
+        uint32_t specials = w->specials[i];
         uint64_t vectors = (UINT64_MAX >> (64 - g[i].vectors * LANES)) << (g[i].lo * LANES);
         for (uint32_t keys = specials & 0xff; keys; keys &= keys - 1) {
             uint32_t r = (uint32_t)__builtin_ctz(keys);
             uint64_t rows = (g[i].masks ? g[i].masks[r] : vectors) & t->rows;
-            const uint64_t *columns = columns_of(w, slot, r);
+            const uint64_t *columns = columns_of(w, i, r);
             if (!rows)
                 continue;
             t->marked |= rows;

@@ -37,14 +37,14 @@ typedef struct state { /* one tile */
     bool tracked;         /* each chunk's maxima are found before its weights */
     uint32_t vectors;
     uint32_t run, granule, left; /* what comes next, and granules left */
-    uint32_t slot;        /* first panel slot of its keys */
     float *to;            /* where its rows of o go, `stride` apart */
     size_t stride;
     bool narrow;          /* from there on to x->o, in its dtype */
 } state;
 
 typedef struct granule {
-    const float *k, *v;     /* [KEYS][dim] */
+    const float *k, *v;     /* KEYS rows of [dim], `stride` apart */
+    size_t stride;
     const uint64_t *masks;  /* [KEYS], or NULL */
     uint32_t lo, vectors;
 } granule;
@@ -78,11 +78,12 @@ typedef struct scratch {
     float *p;               /* [granules of a chunk][KEYS][ROWS] */
     float *k, *v;           /* panels [slots][KEYS][dim] */
     uint32_t (*keys)[KEYS]; /* [slots]: what the panels hold */
-    float *rows;            /* [stage_rows][dim]: rows of q on their way in, of o on their way out */
+    float *rows;            /* [ROWS][dim]: rows of q on their way in, of o on their way out */
     float *zeros, *spare;   /* [dim]; spare: of rows that are not wanted */
     attn_comb *combs;       /* for exact_row */
     uint32_t chunk;         /* granules in a chunk; the last one takes a quarter more rather than leave a crumb */
-    uint32_t slots, stage_rows;
+    uint32_t slots;
+    bool shared;            /* many tiles need the group's keys */
     ahead ahead;
     care care;
     uint64_t *columns;      /* [slots][KEYS][SORTS][words]: the columns of v that are special */
@@ -100,6 +101,7 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
 {
     const uint32_t at = g->lo * LANES;
     const float *q = s->q + at, *k = g->k;
+    const size_t stride = g->stride;
     vf a[KEYS][VECTORS], odd[KEYS];
     EACH(v, nv, VECTORS) {
         vf start = mode == TRACKED ? vf_set1(0) : vf_load(s->minus_reference + at + v * LANES);
@@ -113,8 +115,8 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
         for (; c + 2 <= dim; c += 2) {
             vf q0 = vf_load(q + c * ROWS), q1 = vf_load(q + (c + 1) * ROWS);
             UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-                a[r][0] = vf_fma(vf_set1(k[r * dim + c]), q0, a[r][0]);
-                odd[r] = vf_fma(vf_set1(k[r * dim + c + 1]), q1, odd[r]);
+                a[r][0] = vf_fma(vf_set1(k[r * stride + c]), q0, a[r][0]);
+                odd[r] = vf_fma(vf_set1(k[r * stride + c + 1]), q1, odd[r]);
             }
         }
     }
@@ -124,7 +126,7 @@ INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s
         EACH(v, nv, VECTORS)
             qv[v] = vf_load(q + c * ROWS + v * LANES);
         UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-            vf kr = vf_set1(k[r * dim + c]);
+            vf kr = vf_set1(k[r * stride + c]);
             EACH(v, nv, VECTORS)
                 a[r][v] = vf_fma(kr, qv[v], a[r][v]);
         }
@@ -185,7 +187,7 @@ static scores_fn *const score_table[VECTORS][TRACKED + 1] = {FOR_VECTORS(NAMES)}
 
 /* Adds the granules g[0 .. n), which touch the same nv vectors, to nc columns of o^T. p, o: of the first
  * vector touched. */
-INLINE void values(const uint32_t nv, const uint32_t nc, size_t dim, const granule *g, uint32_t n, size_t column,
+INLINE void values(const uint32_t nv, const uint32_t nc, size_t stride, const granule *g, uint32_t n, size_t column,
                    const float *p, float *o)
 {
     vf a[MAX_WIDTH][VECTORS];
@@ -194,7 +196,7 @@ INLINE void values(const uint32_t nv, const uint32_t nc, size_t dim, const granu
             a[c][v] = vf_set1(0);
     for (uint32_t i = 0; i < n; i++, p += KEYS * ROWS) {
         const float *row = g[i].v + column;
-        UNROLL for (uint32_t r = 0; r < KEYS; r++, row += dim) {
+        UNROLL for (uint32_t r = 0; r < KEYS; r++, row += stride) {
             vf pv[VECTORS];
             EACH(v, nv, VECTORS)
                 pv[v] = vf_load(p + r * ROWS + v * LANES);
@@ -236,7 +238,7 @@ static const struct {
 static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const float *p)
 {
     for (uint32_t i = 0, next; i < n; i = next) {
-        for (next = i + 1; next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors; next++)
+        for (next = i + 1; next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors && g[next].stride == g[i].stride; next++)
             ;
         const float *from = p + (size_t)i * KEYS * ROWS + g[i].lo * LANES;
         float *to = s->o + g[i].lo * LANES;
@@ -244,7 +246,7 @@ static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const
         for (uint32_t w = 0; c < dim; w++) {
             uint32_t width = value_table[g[i].vectors - 1][w].width;
             for (; dim - c >= width; c += width)
-                value_table[g[i].vectors - 1][w].add(dim, g + i, next - i, c, from, to + c * ROWS);
+                value_table[g[i].vectors - 1][w].add(g[i].stride, g + i, next - i, c, from, to + c * ROWS);
         }
     }
 }

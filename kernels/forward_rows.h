@@ -4,6 +4,7 @@
 #include "kernels/log_sum_exp.h"
 
 #define TINY 0x1p-80f /* outputs below: subnormals, which were flushed, might have contributed */
+enum { SAME_SETS = 4096 }; /* bytes from a row to one that competes for the same lines of an L1 cache */
 #define LOG2_E 1.4426950408889634
 
 INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, attn_dtype dtype)
@@ -28,12 +29,24 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
 
 /* ---- keys: in place where they are contiguous floats, else gathered and widened into the panels ---- */
 
-/* How many granules of a run, from granule i on, can be read where they are. */
-INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i)
+/* How many granules of a run, from granule i on, are read where they are, their keys `step` apart.
+ * Teeth too, unless they compete for the same sets of the cache while many tiles need them: for few tiles, to
+ * gather them costs as much as to read them. */
+INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
 {
-    size_t granules = s->nk > u->first ? (s->nk - u->first) / KEYS : 0;
-    granules = granules < u->granules ? granules : u->granules;
-    return s->dtype == ATTN_F32 && u->list == RUN_COMB && u->width >= u->keys && granules > i ? (uint32_t)granules - i : 0;
+    if (s->dtype != ATTN_F32 || u->list != RUN_COMB)
+        return 0;
+    size_t granules = u->keys / KEYS;
+    *step = 1;
+    if (u->width >= u->keys) { /* the last one may look beyond the run, but not beyond the tensor */
+        granules = (s->nk - u->first) / KEYS;
+        granules = granules < u->granules ? granules : u->granules;
+    } else if (u->width == 1 && (!w->shared || u->step * s->dim * sizeof(float) % SAME_SETS != 0)) {
+        *step = u->step;
+    } else {
+        return 0;
+    }
+    return granules > i ? (uint32_t)granules - i : 0;
 }
 
 #include "kernels/forward_care.h"
@@ -74,24 +87,25 @@ static void gather(const shape *s, const operands *x, const program *p, const ru
 static uint32_t next_chunk(const shape *s, const operands *x, const program *p, state *t, scratch *w, tally *count)
 {
     uint32_t n = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
-    size_t size = KEYS * s->dim; /* of a granule of k or v */
     for (uint32_t i = 0; i < n;) {
         const run *u = &p->runs[t->run];
-        uint32_t here = in_place(s, u, t->granule) * !is_careful(w), left = u->granules - t->granule, from = i;
+        size_t step = 1;
+        uint32_t here = in_place(s, u, t->granule, w, &step) * !is_careful(w), left = u->granules - t->granule, from = i;
         uint32_t end = i + (n - i < left ? n - i : left);
         if (here) {
             end = end < i + here ? end : i + here;
-            const float *k = (const float *)x->k + ((size_t)u->first + (size_t)t->granule * KEYS) * s->dim;
-            const float *v = (const float *)x->v + (k - (const float *)x->k);
-            for (; i < end; i++, k += size, v += size) {
-                w->granules[i].k = k;
-                w->granules[i].v = v;
+            size_t at = (u->first + (size_t)t->granule * KEYS * step) * s->dim;
+            for (; i < end; i++, at += KEYS * step * s->dim) {
+                w->granules[i].k = (const float *)x->k + at;
+                w->granules[i].v = (const float *)x->v + at;
+                w->granules[i].stride = step * s->dim;
             }
         } else {
             for (; i < end; i++) {
-                gather(s, x, p, u, t->granule + i - from, w, t->slot + i);
-                w->granules[i].k = keys_of(s, x, u, t->granule + i - from, w, t->slot + i);
-                w->granules[i].v = w->v + (t->slot + i) * size;
+                gather(s, x, p, u, t->granule + i - from, w, i);
+                w->granules[i].k = keys_of(s, x, u, t->granule + i - from, w, i);
+                w->granules[i].v = w->v + i * KEYS * s->dim;
+                w->granules[i].stride = s->dim;
             }
         }
         for (i = from; i < end; i++) {
@@ -176,15 +190,12 @@ static void begin_tile(const shape *s, const operands *x, const tile *t, state *
         memset(to->marks, 0, marks_size(s) * sizeof *to->marks);
 }
 
-/* Begins a tile whose rows of q are at `from` as floats, `stride` apart, or, when that is NULL, in the tensor. */
-static void load_tile(const shape *s, const operands *x, const tile *t, const float *from, size_t stride, state *to,
-                      scratch *w)
+static void load_tile(const shape *s, const operands *x, const tile *t, state *to, scratch *w)
 {
+    const float *from = (const float *)x->q + t->row0 * s->dim;
+    size_t stride = t->row_step * s->dim;
     begin_tile(s, x, t, to, w);
-    if (!from && s->dtype == ATTN_F32) {
-        from = (const float *)x->q + t->row0 * s->dim;
-        stride = t->row_step * s->dim;
-    } else if (!from) {
+    if (s->dtype != ATTN_F32) {
         for (uint32_t r = 0; r < t->count; r++)
             widen_row(w->rows + r * s->dim, x->q, t->row0 + (size_t)r * t->row_step, s->dim, s->dtype);
         from = w->rows;

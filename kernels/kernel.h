@@ -23,7 +23,6 @@ typedef struct shape {
     float scale;
     size_t max_combs;    /* longest row of the layout */
     uint32_t group;      /* most tiles in a group */
-    bool bundles;        /* some tiles are of residue classes */
 } shape;
 
 /* One query head of one batch entry. */

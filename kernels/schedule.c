@@ -112,8 +112,6 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
         return attn_fail(err, ATTN_ENOMEM, "out of memory while planning");
     for (size_t h = 0; h < plan->distinct; h++) {
         program *p = &heads[h].program;
-        for (size_t t = 0; t < p->tile_count && !s->bundles; t++)
-            s->bundles = p->tiles[t].row_step > 1;
         for (uint32_t part = 0; part < heads[h].part_count; part++) {
             size_t begin = rows ? 0 : p->parts[part].first_tile;
             size_t end = rows ? s->nq : begin + p->parts[part].tiles;
