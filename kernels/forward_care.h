@@ -16,35 +16,33 @@ INLINE uint64_t *columns_of(const scratch *w, uint32_t slot, uint32_t r)
     return w->columns + ((size_t)slot * KEYS + r) * SORTS * w->words;
 }
 
-INLINE void note_special(uint64_t *columns, uint32_t words, size_t c, float x)
-{
-    enum sort sort = isnan(x) ? SORT_NAN : x > 0 ? SORT_PLUS : SORT_MINUS;
-    columns[sort * words + c / 64] |= 1ull << (c % 64);
-}
-
 /* Takes the special elements out of a row of v, which is key `r` of `slot`. */
 static void take_specials_out(scratch *w, uint32_t slot, uint32_t r, float *v, size_t dim)
 {
-    uint64_t *columns = columns_of(w, slot, r);
+    const uint32_t lanes = (1u << LANES) - 1;
+    uint64_t *columns = columns_of(w, slot, r), *nans = columns + SORT_NAN * w->words;
+    uint64_t *plus = columns + SORT_PLUS * w->words, *minus = columns + SORT_MINUS * w->words;
     uint32_t any = 0, infinite = 0;
     memset(columns, 0, SORTS * w->words * sizeof *columns);
     size_t c = 0;
-    for (; c + LANES <= dim; c += LANES) {
-        vf x = vf_loadu(v + c), magnitude = vf_abs(x);
-        uint32_t finite = vf_le(magnitude, vf_set1(FLT_MAX)), lanes = ~finite & ((1u << LANES) - 1);
-        if (!lanes)
+    for (; c + LANES <= dim; c += LANES) { /* lanes divide 64 */
+        vf x = vf_loadu(v + c), size = vf_abs(x);
+        uint32_t finite = vf_le(size, vf_set1(FLT_MAX)) & lanes;
+        if (finite == lanes)
             continue;
+        uint32_t up = vf_ge(x, vf_set1(INFINITY)) & lanes, down = vf_le(x, vf_set1(-INFINITY)) & lanes;
         any = 1;
-        infinite |= lanes & vf_ge(magnitude, vf_set1(INFINITY));
-        for (; lanes; lanes &= lanes - 1)
-            note_special(columns, w->words, c + (size_t)__builtin_ctz(lanes), v[c + (size_t)__builtin_ctz(lanes)]);
+        infinite |= up | down;
+        nans[c / 64] |= (uint64_t)(lanes & ~(finite | up | down)) << (c % 64);
+        plus[c / 64] |= (uint64_t)up << (c % 64);
+        minus[c / 64] |= (uint64_t)down << (c % 64);
         vf_storeu(v + c, vf_keep(x, finite));
     }
     for (; c < dim; c++)
-        if (!isfinite(v[c])) {
+        if (!(fabsf(v[c]) <= FLT_MAX)) {
             any = 1;
-            infinite |= isinf(v[c]) != 0;
-            note_special(columns, w->words, c, v[c]);
+            infinite |= v[c] == v[c];
+            *(v[c] != v[c] ? nans + c / 64 : v[c] > 0 ? plus + c / 64 : minus + c / 64) |= 1ull << (c % 64);
             v[c] = 0;
         }
     uint16_t bit = (uint16_t)(1u << r), high = (uint16_t)(bit << 8);
@@ -127,11 +125,23 @@ static void set_care(scratch *w, care c)
     w->care = c;
 }
 
-/* ---- marks: [dim][SORTS] words of rows, then [words][SORTS] of columns that all rows see ---- */
+/* ---- marks: [SORTS][dim] words of rows, then [words][SORTS] of columns that all rows see ---- */
 
 INLINE uint64_t *marks_for_all(const shape *s, const state *t) { return t->marks + s->dim * SORTS; }
 
 INLINE size_t marks_size(const shape *s) { return (s->dim + (s->dim + 63) / 64) * SORTS; }
+
+/* Marks `rows` in the columns, which are 64 from c on. */
+INLINE void mark_columns(uint64_t *marks, size_t dim, size_t c, uint64_t columns, uint64_t rows)
+{
+    enum { MANY = 16 };
+    if (__builtin_popcountll(columns) > MANY)
+        for (size_t i = 0; i < 64 && c + i < dim; i++)
+            marks[c + i] |= rows & -(columns >> i & 1);
+    else
+        for (; columns; columns &= columns - 1)
+            marks[c + (size_t)__builtin_ctzll(columns)] |= rows;
+}
 
 static void set_specials_apart(const shape *s, state *t, const granule *g, uint32_t n, const scratch *w)
 {
@@ -150,11 +160,11 @@ static void set_specials_apart(const shape *s, state *t, const granule *g, uint3
                     uint64_t bits = columns[sort * w->words + word];
                     if (rows == t->rows)
                         marks_for_all(s, t)[word * SORTS + sort] |= bits;
-                    else
-                        for (; bits; bits &= bits - 1)
-                            t->marks[(word * 64 + (size_t)__builtin_ctzll(bits)) * SORTS + sort] |= rows;
+                    else if (bits)
+                        mark_columns(t->marks + sort * s->dim, s->dim, word * 64, bits, rows);
                 }
             if (specials >> (8 + r) & 1) {
+                t->infinite |= rows;
                 const float *p = w->p + ((size_t)i * KEYS + r) * ROWS;
                 for (uint32_t v = g[i].lo; v < g[i].lo + g[i].vectors; v++)
                     t->unsure |= rows_of_lanes(vf_le(vf_load(p + v * LANES), vf_set1(0)), v) & rows;
@@ -169,7 +179,7 @@ static void put_specials_back(const shape *s, state *t)
     for (size_t c = 0; c < s->dim; c++) {
         uint64_t is[SORTS];
         for (uint32_t sort = 0; sort < SORTS; sort++)
-            is[sort] = marks_for_all(s, t)[c / 64 * SORTS + sort] >> (c % 64) & 1 ? t->rows : t->marks[c * SORTS + sort];
+            is[sort] = marks_for_all(s, t)[c / 64 * SORTS + sort] >> (c % 64) & 1 ? t->rows : t->marks[sort * s->dim + c];
         is[SORT_NAN] |= is[SORT_PLUS] & is[SORT_MINUS];
         if (!(is[SORT_NAN] | is[SORT_PLUS] | is[SORT_MINUS]))
             continue;

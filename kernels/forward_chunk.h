@@ -32,7 +32,8 @@ typedef struct state { /* one tile */
     uint64_t lost;        /* rows an earlier part could not compute */
     uint64_t *marks;      /* NaN and infinities of v, set apart: see forward_care.h */
     uint64_t marked;      /* rows that see one */
-    uint64_t unsure;      /* rows that give an infinity the weight 0 */
+    uint64_t infinite;    /* rows that may see an infinity */
+    uint64_t unsure;      /* rows that give one the weight 0 */
     float spread;         /* scores are computed, and references kept, divided by this power of two */
     bool tracked;         /* each chunk's maxima are found before its weights */
     uint32_t vectors;

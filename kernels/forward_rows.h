@@ -163,7 +163,7 @@ static void begin_tile(const shape *s, const operands *x, const tile *t, state *
     to->tile = t;
     to->rows = t->count == 64 ? UINT64_MAX : (1ull << t->count) - 1;
     to->seen = t->merge;
-    to->dead = to->lost = to->marked = to->unsure = 0;
+    to->dead = to->lost = to->marked = to->infinite = to->unsure = 0;
     to->vectors = (t->count + LANES - 1) / LANES;
     to->run = t->first_run;
     to->granule = 0;
@@ -185,6 +185,7 @@ static void begin_tile(const shape *s, const operands *x, const tile *t, state *
             to->marked |= (uint64_t)(signbit(sum) != 0) << r;
         }
     to->dead |= to->lost; /* nothing to compute */
+    to->infinite = to->marked;
     memset(to->o, 0, s->dim * ROWS * sizeof *to->o);
     if (w->care.specials)
         memset(to->marks, 0, marks_size(s) * sizeof *to->marks);
@@ -291,7 +292,7 @@ static __attribute__((noinline)) enum outcome judge(const shape *s, const operan
         return UNSETTLED;
     if (t->dead >> r & 1 || (last && !(t->sum[r] >= LEAST)))
         return !last || is_nan(s, x, t->tile->row0 + (size_t)r * t->tile->row_step) ? NANS : UNSETTLED;
-    if (t->unsure >> r & 1)
+    if (t->unsure >> r & 1 || (t->infinite >> r & 1 && t->carry[r] < 0x1p-100f)) /* at once, or as maxima rose */
         return UNSETTLED;
     if (!(weight <= FLT_MAX)) { /* by its marks alone? */
         bool bounded = w->care.v_shift || facts_scanned(s, x).v.exponent <= FACTS_ORDINARY_V;
