@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const check_fill_names[CHECK_FILLS] = {"normal", "huge", "nan", "inf", "denormal", "constant"};
+const char *const check_fill_names[CHECK_FILLS] = {"normal", "huge", "nan", "inf", "denormal", "constant",
+                                                   "sprinkled", "growing", "tiny", "large"};
 
 /* Odd n and d and their neighbours at multiples of vectors and tiles; more rows than keys and fewer; batches,
  * groups of query heads; the smallest of everything and the largest d. The first QUICK_SHAPES serve --quick,
