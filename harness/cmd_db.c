@@ -400,12 +400,12 @@ static int run(const args *a)
             return cli_complain(EXIT_INPUT, "db %s takes no -o; usage: %s", x->name, x->usage);
         return x->run(a, words + 1);
     }
-    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import, stamp", words[0]);
+    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import, stamp, wisdom", words[0]);
 }
 
 const command cmd_db = {
     .name = "db",
-    .operands = "path|check|sql|export|import|stamp",
+    .operands = "path|check|sql|export|import|stamp|wisdom",
     .min_operands = 1,
     .max_operands = 3,
     .summary = "the database of results",

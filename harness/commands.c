@@ -12,6 +12,7 @@ extern const command cmd_plot;
 extern const command cmd_db;
 extern const command cmd_doctor;
 extern const command cmd_cell;
+extern const command cmd_calibrate;
 
 const command *const commands[] = {
     &cmd_list,
@@ -25,5 +26,6 @@ const command *const commands[] = {
     &cmd_db,
     &cmd_doctor,
     &cmd_cell,
+    &cmd_calibrate,
     NULL,
 };

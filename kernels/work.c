@@ -76,7 +76,7 @@ void work_add(work *w, const work *more, double times)
 }
 
 /* Two vector multiply-adds in a cycle where they do not wait for each other, a store a cycle, and so on. */
-static const rates average = {{
+const rates work_average = {{
     [WORK_FMA_1] = 0.8f, [WORK_FMA_2] = 0.65f, [WORK_FMA_MORE] = 0.55f, [WORK_WEIGHT] = 8, [WORK_MASK] = 2,
     [WORK_GRANULE] = 20, [WORK_GATHER] = 0.5f, [WORK_STREAM] = 0.3f, [WORK_ROW] = 0.5f, [WORK_FAR] = 20,
     [WORK_CARRY] = 0.5f, [WORK_TILE] = 300,
@@ -84,7 +84,7 @@ static const rates average = {{
 
 static const rates *known(const rates *r)
 {
-    return r->cycles[WORK_FMA_MORE] > 0 ? r : &average;
+    return r->cycles[WORK_FMA_MORE] > 0 ? r : &work_average;
 }
 
 double work_cycles(const work *w, const rates *r)

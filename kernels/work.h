@@ -36,6 +36,8 @@ typedef struct rates {
     float cycles[WORK_KINDS]; /* all 0: not known */
 } rates;
 
+extern const rates work_average; /* of a kernel of average parts */
+
 /* Adds the work of tiles that run in lockstep. */
 void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles, size_t dim, attn_dtype dtype);
 

@@ -89,6 +89,13 @@ Test(plugin, good_ones_conform)
     conforms(attn_pattern_find("coprime"));
 }
 
+Test(plugin, twins_conform)
+{
+    load(plugin_path("twins"));
+    conforms(attn_pattern_find("slants"));
+    conforms(attn_pattern_find("pages"));
+}
+
 Test(plugin, the_example_conforms)
 {
     char path[4096];
