@@ -178,7 +178,7 @@ static bool put_text(FILE *out, emit_format format, const sweep_cell *c, const a
     if (x->tile_rows)
         fprintf(out, "tiles of %u rows (%u to a vector) by granules of %u keys, up to %u tiles in lockstep\n", x->tile_rows,
                 x->lanes, x->granule_keys, x->group);
-    fprintf(out, "%s of %s pairs computed are allowed; %.1f items per thread, the busiest has %.0f%% of the mean\n",
+    fprintf(out, "%s of %s pairs computed are allowed; %.1f items per thread, %.0f%% of the time of an even split\n",
             number(a, EMIT_PERCENT, share(x->cost.flops_useful, x->cost.flops_executed)),
             number(b, EMIT_COUNT, (double)x->cost.flops_executed / (4.0 * (double)k->dim)), x->items_per_thread,
             100 * x->imbalance);

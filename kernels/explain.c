@@ -20,29 +20,36 @@ static double parallel(const attn_plan *plan)
     return (double)own + second * (double)(all - own);
 }
 
-/* Load of the busiest thread over the mean, when threads take the items of all stages in order. */
+/* The time of a run over that of threads which share the work evenly and never wait: threads take the items of all
+ * stages in order, and an item of a later part waits for the earlier parts of its head. */
 static double imbalance(const attn_plan *plan)
 {
-    double *load = calloc((size_t)plan->threads, sizeof *load), most = 0, sum = 0;
-    if (!load)
-        return 1;
-    for (size_t stage = 0; stage < plan->stages; stage++) {
+    size_t threads = (size_t)plan->threads;
+    double *free_at = calloc(threads, sizeof *free_at), *done_at = calloc(plan->stages, sizeof *done_at);
+    double end = 0, sum = 0;
+    for (size_t stage = 0; stage < plan->stages && free_at && done_at; stage++) {
         size_t part = stage % plan->parts, head = stage / plan->parts - part;
         uint64_t items = plan->first_item[stage + 1] - plan->first_item[stage];
         const lowered *l = &plan->lowered[items ? head % plan->heads % plan->distinct : 0];
-        for (uint64_t i = 0; i < items; i++) {
-            size_t least = 0;
-            for (size_t t = 1; t < (size_t)plan->threads; t++)
-                least = load[t] < load[least] ? t : least;
-            load[least] += plan->items[l->parts[part].first + i].cycles;
+        double ready = 0; /* part p of a head is p stages of every part later than its first */
+        for (size_t p = 0; p < part && items; p++) {
+            double at = done_at[(head + p) * plan->parts + p];
+            ready = at > ready ? at : ready;
         }
+        for (uint64_t i = 0; i < items; i++) {
+            size_t first = 0;
+            for (size_t t = 1; t < threads; t++)
+                first = free_at[t] < free_at[first] ? t : first;
+            double cycles = plan->items[l->parts[part].first + i].cycles;
+            free_at[first] = (free_at[first] > ready ? free_at[first] : ready) + cycles;
+            done_at[stage] = free_at[first] > done_at[stage] ? free_at[first] : done_at[stage];
+            sum += cycles;
+        }
+        end = done_at[stage] > end ? done_at[stage] : end;
     }
-    for (size_t t = 0; t < (size_t)plan->threads; t++) {
-        sum += load[t];
-        most = load[t] > most ? load[t] : most;
-    }
-    free(load);
-    return sum > 0 ? most * plan->threads / sum : 1;
+    free(free_at);
+    free(done_at);
+    return sum > 0 ? end * (double)threads / sum : 1;
 }
 
 /* ---- a part ---- */

@@ -45,7 +45,7 @@ typedef struct attn_explanation {
     attn_cost cost;
     size_t program_bytes, schedule_bytes, carried_bytes, scratch_bytes; /* of cost.workspace_bytes */
     double items_per_thread;
-    double imbalance;         /* predicted load of the busiest thread over the mean */
+    double imbalance;         /* predicted time over that of an even split without waiting; at least 1 */
     double predicted_ns;      /* of a run */
     double measured_ns;       /* when it was chosen; 0: never */
     attn_part_info *parts;

@@ -107,3 +107,26 @@ Test(explain, fails_as_planning_does)
               err.message);
     scene_close(&s);
 }
+
+/* One head is shared evenly by many threads, two parts with their waits included. */
+Test(explain, one_long_head_serves_many_threads)
+{
+    static const char *const long_specs[] = {"dense", "local:k=255", "strided:l=128", "strided:l=128,head=column",
+                                             "fixed:l=128,c=8"};
+    for (size_t p = 0; p < sizeof long_specs / sizeof long_specs[0]; p++) {
+        scene s = {.spec = long_specs[p], .nq = 8, .dim = 8};
+        scene_open(&s);
+        attn_layout *layout;
+        cr_assert(attn_layout_create(&layout, s.parsed, 32768, 32768, 1, NULL) == ATTN_OK, "%s", long_specs[p]);
+        for (int threads = 1; threads <= 64; threads *= 2) {
+            attn_problem problem = {.layout = layout, .batch = 1, .dim = 64, .threads = threads, .kernel = "portable"};
+            attn_explanation *e;
+            cr_assert(attn_plan_explain(&e, &problem, NULL) == ATTN_OK, "%s", long_specs[p]);
+            cr_assert(e->imbalance >= 0.999 && e->imbalance <= 1.25, "%s on %d threads: %.3f of an even split, %.1f items a thread",
+                      long_specs[p], threads, e->imbalance, e->items_per_thread);
+            attn_explanation_destroy(e);
+        }
+        attn_layout_destroy(layout);
+        scene_close(&s);
+    }
+}
