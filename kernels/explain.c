@@ -239,9 +239,11 @@ static attn_status other_kernels(attn_explanation *e, const attn_plan *chosen, c
         } else if (k->by_name_only) {
             snprintf(c->why, sizeof c->why, "taken by name only");
         } else if (!plan_may_lose_to(chosen, k)) {
-            double least = (double)chosen->cost.pairs_total * work_least_cycles(k->geometry, &k->rates, chosen->shape.dim);
+            double least = (double)chosen->cost.pairs_total *
+                           work_least_cycles(k->geometry, &k->rates, chosen->shape.dim);
             c->predicted_ns = least * cycle_ns / parallel(chosen);
-            snprintf(c->why, sizeof c->why, "takes %.2f times as long even if it wastes nothing", least / chosen->cycles);
+            snprintf(c->why, sizeof c->why, "takes %.2f times as long even if it wastes nothing",
+                     least / chosen->cycles);
         } else {
             attn_plan *plan;
             if ((status = plan_create_for(&plan, problem, k, err)) != ATTN_OK)

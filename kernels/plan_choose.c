@@ -55,7 +55,9 @@ attn_status plan_kernels(const kernel **out, size_t capacity, size_t *count, con
         if (!reason && !kernels[i]->by_name_only && (kernels[i]->dtypes & 1u << p->dtype))
             out[(*count)++] = kernels[i];
     }
-    return *count ? ATTN_OK : attn_fail(err, ATTN_EUNAVAILABLE, "no kernel here computes %s", attn_dtype_name(p->dtype));
+    if (!*count)
+        return attn_fail(err, ATTN_EUNAVAILABLE, "no kernel here computes %s", attn_dtype_name(p->dtype));
+    return ATTN_OK;
 }
 
 static const double clearly = 0.8; /* of a plan's predicted cost */

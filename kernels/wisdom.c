@@ -128,9 +128,9 @@ char *wisdom_key(const attn_problem *p, const kernel *k, int threads)
     put_value(out, k->name);
     fprintf(out, " isa=%s cpu=", k->isa);
     put_value(out, cpu_model());
-    fprintf(out, " threads=%d batch=%zu heads=%zu kv_heads=%zu nq=%zu nk=%zu dim=%zu dtype=%s pattern=", threads, p->batch,
-            heads, p->kv_heads ? p->kv_heads : heads, attn_layout_nq(p->layout), attn_layout_nk(p->layout), p->dim,
-            attn_dtype_name(p->dtype));
+    fprintf(out, " threads=%d batch=%zu heads=%zu kv_heads=%zu nq=%zu nk=%zu dim=%zu dtype=%s pattern=", threads,
+            p->batch, heads, p->kv_heads ? p->kv_heads : heads, attn_layout_nq(p->layout), attn_layout_nk(p->layout),
+            p->dim, attn_dtype_name(p->dtype));
     put_value(out, attn_layout_text(p->layout));
     if (fclose(out) != 0) {
         free(text);
@@ -204,7 +204,8 @@ static attn_status read_line(char *line, size_t number, char *values[WORDS], att
         if (!values[w])
             return attn_fail(err, ATTN_ENOMEM, "out of memory reading wisdom");
         if (!fits(words[w].kind, values[w]))
-            return attn_fail(err, ATTN_EINVAL, "wisdom: line %zu: %s=%.40s cannot be", number, words[w].name, values[w]);
+            return attn_fail(err, ATTN_EINVAL, "wisdom: line %zu: %s=%.40s cannot be", number, words[w].name,
+                             values[w]);
         at += length + !last;
     }
     return ATTN_OK;
