@@ -102,7 +102,7 @@ static double cycles_of(const attn_plan *plan, const program *p)
  * for the first that is none, the other way is lowered too, and the whole model decides. */
 static attn_status reconsider(const attn_plan *plan, program *p, size_t head, attn_error *err)
 {
-    const double close = 2;
+    const double close = 4;
     uint32_t last = p->classes - 1, next = p->classes;
     int other = CLASSES_ESTIMATED;
     if (p->classes && p->followers[last].natural < close * p->followers[last].classes)

@@ -5,6 +5,7 @@
 #include "support/scene.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -166,4 +167,36 @@ Test(lowering, unknown_ones_are_refused)
               "the oracle works on rows");
     attn_plan_destroy(plan);
     scene_close(&s);
+}
+
+/* By its own model, the planner's choice is never much worse than the other one. */
+Test(lowering, estimates_choose_what_they_predict_to_be_cheaper)
+{
+    static const size_t lengths[] = {3, 8, 20, 33, 64, 100, 128, 200, 400};
+    const kernel *list[MAX_KERNELS];
+    size_t kernels_here = runnable_kernels(list, MAX_KERNELS);
+    for (size_t i = 0; i < 2 * sizeof lengths / sizeof lengths[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "strided:l=%zu%s", lengths[i / 2], i % 2 ? ",head=column" : "");
+        scene s = {.spec = text, .nq = 900, .dim = 32, .threads = 1, .kernel = "portable"};
+        scene_open(&s);
+        for (size_t k = 0; k < kernels_here; k++) {
+            attn_problem problem = {.layout = s.layout, .batch = 1, .dim = 32, .threads = 1, .dtype = ATTN_F32};
+            if (!(list[k]->dtypes & 1u << ATTN_F32))
+                problem.dtype = ATTN_BF16;
+            double cycles[3];
+            static const char *const ways[] = {NULL, "natural", "classes"};
+            for (size_t w = 0; w < 3; w++) {
+                attn_plan *plan;
+                problem.lowering = ways[w];
+                cr_assert(plan_create_for(&plan, &problem, list[k], NULL) == ATTN_OK, "%s", text);
+                cycles[w] = plan->cycles;
+                attn_plan_destroy(plan);
+            }
+            cr_assert(cycles[0] > 0 && cycles[0] <= 1.1 * cycles[1] && cycles[0] <= 1.1 * cycles[2],
+                      "%s %s: %.0f cycles by estimate, natural %.0f, classes %.0f", list[k]->name, text, cycles[0],
+                      cycles[1], cycles[2]);
+        }
+        scene_close(&s);
+    }
 }
