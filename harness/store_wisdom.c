@@ -82,6 +82,8 @@ attn_status store_wisdom_recall_from(const char *path, attn_error *err)
         return ATTN_OK;
     store *s = NULL;
     attn_status status = store_open(&s, path, STORE_READ, err);
+    if (status) /* a writer that was killed left something that only a writer can put right */
+        status = store_open(&s, path, STORE_WRITE, err);
     if (!status)
         status = store_wisdom_recall(s, err);
     store_close(s);
