@@ -109,13 +109,13 @@ attn_status cpu_disabled(uint32_t *out, attn_error *err)
 
 attn_status cpu_lacks(uint32_t need, const char **why, attn_error *err)
 {
-    /* One text for each set of features, so that it outlives the call. */
+    /* One text for each set of features, so that it outlives the call; what is missing most comes first. */
     static const struct { uint32_t bits; const char *missing, *disabled; } texts[] = {
+        {CPU_AMX, "this CPU has no AMX with bf16", "amx is switched off by ATTN_DISABLE_CPU"},
         {CPU_AVX2, "this CPU has no AVX2 with FMA, F16C and BMI2", "avx2 is switched off by ATTN_DISABLE_CPU"},
         {CPU_AVX512, "this CPU has no AVX-512 with F, BW, DQ and VL", "avx512 is switched off by ATTN_DISABLE_CPU"},
         {CPU_AVX512_BF16, "this CPU has no AVX512-BF16", "avx512bf16 is switched off by ATTN_DISABLE_CPU"},
         {CPU_AVX512_FP16, "this CPU has no AVX512-FP16", "avx512fp16 is switched off by ATTN_DISABLE_CPU"},
-        {CPU_AMX, "this CPU has no AMX with bf16", "amx is switched off by ATTN_DISABLE_CPU"},
     };
     uint32_t off = 0;
     const uint32_t have = cpu_detect();
