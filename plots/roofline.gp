@@ -28,7 +28,7 @@ set lmargin at screen left; set rmargin at screen right; set bmargin at screen l
 
 # Names, from the lowest curve up, apart by `gap`.
 gap = ends > 11 ? 0.97 / ends : 0.08
-text_of(k) = short(spec[k]).(ends > 11 ? '' : "\n".rate_text(end_y[k]).' at '.end_n[k])
+text_of(k) = short(spec[k]).(ends > 11 ? '' : "\n".rate_text(end_y[k]).' at '.label_n(end_n[k]))
 array name_at[ends]; array order[ends]
 do for [k = 1:ends] { name_at[k] = level(end_y[k]); order[k] = k }
 do for [p = 1:ends] { do for [k = 1:ends - 1] { if (name_at[order[k]] > name_at[order[k + 1]]) { swap = order[k]; order[k] = order[k + 1]; order[k + 1] = swap } } }

@@ -11,7 +11,7 @@ WINDOW one AS (PARTITION BY curve ORDER BY n ROWS BETWEEN UNBOUNDED PRECEDING AN
 SELECT curve AS series, n, x, y, style FROM roofed ORDER BY style, place, n;
 
 SELECT curve AS spec, style AS end_style, CASE place WHEN 1 THEN 1.4 ELSE 0.7 END AS end_width, x AS end_x, y AS end_y,
-       CASE WHEN n >= 1024 AND n % 1024 = 0 THEN (n / 1024) || 'k' ELSE n || '' END AS end_n
+       n AS end_n
 FROM roofed WHERE n = last_n ORDER BY style, place;
 
 -- Ceilings of this machine with this number of threads: multiply-adds of the kernels shown, and bandwidths.
