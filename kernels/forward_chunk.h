@@ -188,7 +188,7 @@ static scores_fn *const score_table[VECTORS][TRACKED + 1] = {FOR_VECTORS(NAMES)}
 
 /* Adds the granules g[0 .. n), which touch the same nv vectors, to nc columns of o^T. p, o: of the first
  * vector touched. */
-INLINE void values(const uint32_t nv, const uint32_t nc, size_t stride, const granule *g, uint32_t n, size_t column,
+INLINE void values(const uint32_t nv, const uint32_t nc, const granule *g, uint32_t n, size_t column,
                    const float *p, float *o)
 {
     vf a[MAX_WIDTH][VECTORS];
@@ -197,6 +197,7 @@ INLINE void values(const uint32_t nv, const uint32_t nc, size_t stride, const gr
             a[c][v] = vf_set1(0);
     for (uint32_t i = 0; i < n; i++, p += KEYS * ROWS) {
         const float *row = g[i].v + column;
+        const size_t stride = g[i].stride;
         UNROLL for (uint32_t r = 0; r < KEYS; r++, row += stride) {
             vf pv[VECTORS];
             EACH(v, nv, VECTORS)
@@ -215,12 +216,12 @@ INLINE void values(const uint32_t nv, const uint32_t nc, size_t stride, const gr
         }
 }
 
-typedef void values_fn(size_t dim, const granule *g, uint32_t n, size_t column, const float *p, float *o);
+typedef void values_fn(const granule *g, uint32_t n, size_t column, const float *p, float *o);
 #define DEFINE(nv, nc) \
-    static __attribute__((noinline)) void values_##nv##_##nc(size_t dim, const granule *g, uint32_t n, size_t column, \
+    static __attribute__((noinline)) void values_##nv##_##nc(const granule *g, uint32_t n, size_t column, \
                                                              const float *p, float *o) \
     { \
-        values(nv, nc, dim, g, n, column, p, o); \
+        values(nv, nc, g, n, column, p, o); \
     }
 #define DEFINE_WIDTHS(nv) WIDTHS_##nv(DEFINE)
 FOR_VECTORS(DEFINE_WIDTHS)
@@ -239,7 +240,7 @@ static const struct {
 static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const float *p)
 {
     for (uint32_t i = 0, next; i < n; i = next) {
-        for (next = i + 1; next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors && g[next].stride == g[i].stride; next++)
+        for (next = i + 1; next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors; next++)
             ;
         const float *from = p + (size_t)i * KEYS * ROWS + g[i].lo * LANES;
         float *to = s->o + g[i].lo * LANES;
@@ -247,7 +248,7 @@ static void add_values(size_t dim, state *s, const granule *g, uint32_t n, const
         for (uint32_t w = 0; c < dim; w++) {
             uint32_t width = value_table[g[i].vectors - 1][w].width;
             for (; dim - c >= width; c += width)
-                value_table[g[i].vectors - 1][w].add(g[i].stride, g + i, next - i, c, from, to + c * ROWS);
+                value_table[g[i].vectors - 1][w].add(g + i, next - i, c, from, to + c * ROWS);
         }
     }
 }
