@@ -17,13 +17,12 @@ typedef enum check_fill {
     FILL_INF,      /* infinities of both signs likewise */
     FILL_DENORMAL, /* every other value below the smallest normal float */
     FILL_CONSTANT, /* v is the same in every row: it must come back */
-    FILL_SPRINKLED, /* NaN and infinities of both signs in one of a hundred elements of v */
-    FILL_GROWING,  /* scores grow along the keys, up to about +-100 */
+    FILL_SPECK,    /* NaN and infinities of both signs in one of a hundred elements of v */
     FILL_TINY,     /* v about 1e-38, where subnormals begin */
-    FILL_LARGE,    /* v about 5e37: sums of a few overflow fp32, means do not */
+    FILL_BIG,      /* v about 5e37: sums of a few overflow fp32, means do not */
     CHECK_FILLS
 } check_fill;
-#define CHECK_FILL_CHOICES "normal|huge|nan|inf|denormal|constant|sprinkled|growing|tiny|large" /* in the order of check_fill */
+#define CHECK_FILL_CHOICES "normal|huge|nan|inf|denormal|constant|speck|tiny|big" /* in the order of check_fill */
 extern const char *const check_fill_names[CHECK_FILLS];
 
 /* Everything that decides one comparison, but for pattern and kernel. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 const char *const check_fill_names[CHECK_FILLS] = {"normal", "huge", "nan", "inf", "denormal", "constant",
-                                                   "sprinkled", "growing", "tiny", "large"};
+                                                   "speck", "tiny", "big"};
 
 /* Odd n and d and their neighbours at multiples of vectors and tiles; more rows than keys and fewer; batches,
  * groups of query heads; the smallest of everything and the largest d. The first QUICK_SHAPES serve --quick,

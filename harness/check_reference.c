@@ -64,13 +64,10 @@ static void shape_values(const check_case *c, uint64_t seed, int stream, float *
     if (c->fill == FILL_CONSTANT && stream == STREAM_V)
         for (size_t e = d; e < count; e++)
             x[e] = x[e % d];
-    if ((c->fill == FILL_TINY || c->fill == FILL_LARGE) && stream == STREAM_V)
+    if ((c->fill == FILL_TINY || c->fill == FILL_BIG) && stream == STREAM_V)
         for (size_t e = 0; e < count; e++)
             x[e] *= c->fill == FILL_TINY ? 1e-38f : 5e37f;
-    if (c->fill == FILL_GROWING && stream == STREAM_K)
-        for (size_t e = 0; e < count; e++)
-            x[e] *= 1 + 30 * (float)(e / d % n) / (float)n;
-    if (c->fill == FILL_SPRINKLED && stream == STREAM_V) {
+    if (c->fill == FILL_SPECK && stream == STREAM_V) {
         static const float values[] = {NAN, INFINITY, -INFINITY};
         rng places = rng_make(seed, STREAM_PLACES);
         for (size_t e = 0; e < count; e++)
