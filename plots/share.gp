@@ -13,6 +13,7 @@ eval axis_n(at_n_min, at_n_max)
 ends = |spec|
 level(y) = (y - y_min) / (y_max - y_min)
 gap = ends > 11 ? 0.96 / ends : 0.085
+lift = 2.2
 label_text(k) = short(spec[k]).(ends > 11 ? '' : sprintf("\n%.0f%% of ", end_y[k]).rate_text(end_peak[k]))
 longest = 24
 do for [k = 1:ends] { longest = strlen(short(spec[k])) > longest ? strlen(short(spec[k])) : longest }
