@@ -80,9 +80,9 @@ Test(explain, names_what_was_not_chosen)
         cr_assert(find(e, attn_kernel_at(k).name, ""), "%s is missing", attn_kernel_at(k).name);
     const attn_candidate_info *oracle = find(e, "oracle", "");
     cr_assert(oracle && !oracle->chosen && strstr(oracle->why, "portable was asked for"), "oracle: %s", oracle ? oracle->why : "missing");
+    problem.lowering = natural->chosen ? "classes" : "natural"; /* the other one */
     attn_explanation_destroy(e);
 
-    problem.lowering = natural->chosen ? "classes" : "natural";
     cr_assert(attn_plan_explain(&e, &problem, NULL) == ATTN_OK && strcmp(e->chosen_by, "request") == 0 &&
                   strncmp(e->lowering, problem.lowering, strlen(problem.lowering)) == 0,
               "asked for %s, got %s by %s", problem.lowering, e->lowering, e->chosen_by);
