@@ -5,7 +5,7 @@ import itertools
 HEADS = 8
 
 PATTERNS = (
-    "dense:causal=0", "dense", "local:k=255", "strided:l=128,head=local", "strided:l=128,head=column",
+    "dense:causal=0", "dense", "local:k=255", "local:k=127", "strided:l=128,head=column",
     "strided:l=128", "fixed:l=128,c=8,head=block", "fixed:l=128,c=8,head=summary", "fixed:l=128,c=8",
 )
 
