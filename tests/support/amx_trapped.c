@@ -1,9 +1,11 @@
-/* The AMX kernel with its real tile instructions, on a CPU that may not have them: each is an illegal instruction
- * then, which a signal handler decodes, carries out on emulated tiles and steps over. So the assembler in
+/* The AMX kernel with its real tile instructions. A CPU that has them executes them. On others each is an illegal instruction,
+ * which a signal handler decodes, carries out on emulated tiles and steps over. So the assembler in
  * kernels/amx_tiles.h is tested too: operands, addresses, and that stores come before the loads that need them.
  *
  * Source of the encodings: Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2. */
 #include "support/kernel_list.h"
+
+#include "base/cpu.h"
 
 #if defined(__x86_64__) && defined(__linux__) && defined(__has_include)
 #if __has_include(<simde/x86/avx512.h>)
@@ -116,6 +118,8 @@ static void trap(int number, siginfo_t *info, void *context)
 
 const kernel *amx_trapped(void)
 {
+    if ((cpu_detect() & CPU_AMX) && cpu_ask_for_tiles())
+        return &kernel_amx_trapped;
     struct sigaction action = {.sa_sigaction = trap, .sa_flags = SA_SIGINFO};
     return sigaction(SIGILL, &action, NULL) == 0 ? &kernel_amx_trapped : NULL;
 }
