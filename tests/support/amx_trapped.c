@@ -1,4 +1,4 @@
-/* The AMX kernel with its real tile instructions. A CPU that has them executes them. On others each is an illegal instruction,
+/* The AMX kernel with its real tile instructions. A CPU that has them executes them. On others each is illegal,
  * which a signal handler decodes, carries out on emulated tiles and steps over. So the assembler in
  * kernels/amx_tiles.h is tested too: operands, addresses, and that stores come before the loads that need them.
  *
