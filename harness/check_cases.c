@@ -160,6 +160,16 @@ static void add_numbers(list *l, const char *name, const attn_param *param)
     }
 }
 
+/* What numbers and words do not reach. */
+static const struct {
+    const char *pattern, *setting;
+    bool quick;
+} more_specs[] = {
+    {"expr", "\"(i-j) % (h+2) == 0 || i-j < 3\"", true}, /* heads differ */
+    {"expr", "\"i/7 == j/7 && (i^j) & 3\"", false},
+    {"expr", "\"i*j % 5 == 2 || j*j % 11 < 3\"", false}, /* nothing regular */
+};
+
 char **check_specs(const attn_pattern *pattern, bool quick, size_t *count)
 {
     list l = {0};
@@ -170,6 +180,9 @@ char **check_specs(const attn_pattern *pattern, bool quick, size_t *count)
         else if (!quick)
             add_numbers(&l, pattern->name, p);
     }
+    for (size_t m = 0; m < sizeof more_specs / sizeof *more_specs; m++)
+        if (strcmp(more_specs[m].pattern, pattern->name) == 0 && (more_specs[m].quick || !quick))
+            add_both(&l, pattern->name, more_specs[m].setting);
     if (l.failed) {
         for (size_t k = 0; k < l.count; k++)
             free(l.texts[k]);

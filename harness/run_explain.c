@@ -99,6 +99,7 @@ static const emit_column columns[] = {
     {"tiles", NULL, EMIT_PLAIN},
     {"granules", NULL, EMIT_PLAIN},
     {"pairs_total", NULL, EMIT_PLAIN},
+    {"pairs_tested", NULL, EMIT_PLAIN},
     {"flops_useful", NULL, EMIT_PLAIN},
     {"flops_executed", NULL, EMIT_PLAIN},
     {"tile_utilisation", NULL, EMIT_PLAIN},
@@ -133,7 +134,7 @@ static char *json_of(bool (*put)(FILE *, emit_format, const attn_explanation *),
     return text;
 }
 
-static bool put_row(emitter *e, const sweep_cell *c, const attn_explanation *x)
+static bool put_row(emitter *e, const sweep_cell *c, const attn_explanation *x, double tests)
 {
     char *parts = json_of(put_parts, x), *candidates = json_of(put_candidates, x);
     const cell *k = &c->key;
@@ -143,7 +144,7 @@ static bool put_row(emitter *e, const sweep_cell *c, const attn_explanation *x)
         emit_text(attn_dtype_name(k->dtype)), emit_text(x->kernel), emit_text(x->isa), emit_int(x->threads),
         emit_text(x->lowering), emit_text(x->chosen_by), emit_int(x->tile_rows), emit_int(x->granule_keys),
         emit_int(x->lanes), emit_int(x->group), emit_int((int64_t)x->cost.tiles), emit_int((int64_t)x->cost.granules),
-        emit_int((int64_t)x->cost.pairs_total), emit_int((int64_t)x->cost.flops_useful),
+        emit_int((int64_t)x->cost.pairs_total), emit_real(tests), emit_int((int64_t)x->cost.flops_useful),
         emit_int((int64_t)x->cost.flops_executed), emit_real(share(x->cost.flops_useful, x->cost.flops_executed)),
         emit_real(x->items_per_thread), emit_real(x->imbalance), emit_int((int64_t)x->cost.workspace_bytes),
         emit_int((int64_t)x->program_bytes), emit_int((int64_t)x->schedule_bytes), emit_int((int64_t)x->carried_bytes),
@@ -165,7 +166,8 @@ static const char *number(char out[32], emit_style style, double value)
     return out;
 }
 
-static bool put_text(FILE *out, emit_format format, const sweep_cell *c, const attn_explanation *x, bool first)
+static bool put_text(FILE *out, emit_format format, const sweep_cell *c, const attn_explanation *x, double tests,
+                     bool first)
 {
     const cell *k = &c->key;
     char a[32], b[32], s[32], t[32], u[32];
@@ -182,6 +184,9 @@ static bool put_text(FILE *out, emit_format format, const sweep_cell *c, const a
             number(a, EMIT_PERCENT, share(x->cost.flops_useful, x->cost.flops_executed)),
             number(b, EMIT_COUNT, (double)x->cost.flops_executed / (4.0 * (double)k->dim)), x->items_per_thread,
             100 * x->imbalance);
+    if (tests > 0)
+        fprintf(out, "the combs are no formula: about %s single pairs are tested each time all rows are asked for\n",
+                number(a, EMIT_COUNT, tests));
     fprintf(out, "workspace %s: program %s, schedule %s, carried rows %s, scratch %s\n\n",
             number(a, EMIT_BYTES, (double)x->cost.workspace_bytes), number(b, EMIT_BYTES, (double)x->program_bytes),
             number(s, EMIT_BYTES, (double)x->schedule_bytes), number(t, EMIT_BYTES, (double)x->carried_bytes),
@@ -193,7 +198,9 @@ static bool put_text(FILE *out, emit_format format, const sweep_cell *c, const a
 
 /* ---- all of them ---- */
 
-static attn_status explain_cell(attn_explanation **out, const run_request *r, const sweep_cell *c, attn_error *err)
+/* *tests: pairs tested to ask for all rows of all distinct heads. */
+static attn_status explain_cell(attn_explanation **out, double *tests, const run_request *r, const sweep_cell *c,
+                                attn_error *err)
 {
     attn_spec *spec = NULL;
     attn_layout *layout = NULL;
@@ -204,6 +211,8 @@ static attn_status explain_cell(attn_explanation **out, const run_request *r, co
     if (!status) {
         const attn_problem problem = run_problem(r, k, layout);
         status = attn_plan_explain(out, &problem, err);
+        for (size_t head = 0; head < attn_layout_distinct_heads(layout); head++)
+            *tests += attn_layout_tests(layout, head);
     }
     attn_layout_destroy(layout);
     attn_spec_destroy(spec);
@@ -217,9 +226,10 @@ attn_status run_explain(FILE *out, emit_format format, const run_request *r, con
     attn_status status = prose || e ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
     for (size_t i = 0; i < cells->count && !status; i++) {
         attn_explanation *x = NULL;
+        double tests = 0;
         const sweep_cell *c = &cells->cells[i];
-        if (!(status = explain_cell(&x, r, c, err)))
-            fine = (prose ? put_text(out, format, c, x, i == 0) : put_row(e, c, x)) && fine;
+        if (!(status = explain_cell(&x, &tests, r, c, err)))
+            fine = (prose ? put_text(out, format, c, x, tests, i == 0) : put_row(e, c, x, tests)) && fine;
         attn_explanation_destroy(x);
     }
     if (e)

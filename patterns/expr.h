@@ -20,6 +20,10 @@ enum {
     EXPR_DEPTH = 64      /* parentheses, calls, signs and conditions inside each other */
 };
 
+extern const attn_pattern attn_pattern_expr;
+
+#define EXPR_EXAMPLE "i - j < 64 || j % 128 >= 120" /* what the spec `expr` alone stands for */
+
 typedef struct expr expr;             /* parsed; knows no sizes */
 typedef struct expr_bound expr_bound; /* at given sizes */
 

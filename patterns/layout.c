@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "patterns/layout_parts.h"
 #include "patterns/spec_parts.h"
@@ -58,6 +59,21 @@ static attn_status resolve(attn_layout *layout, const attn_spec *spec, attn_erro
     return status;
 }
 
+/* The state of the pattern expr. */
+static attn_status bind_expression(attn_layout *layout, const attn_spec *spec, attn_error *err)
+{
+    attn_pattern_args *args = &layout->args;
+    expr_bound *bound;
+    attn_status status = expr_bind(&bound, spec->expression, args->nk, args->heads, args->causal, err);
+    if (status != ATTN_OK)
+        return status;
+    args->state = bound;
+    layout->prepared = true;
+    layout->per_head = expr_per_head(spec->expression);
+    layout->expression = strdup(expr_text(spec->expression));
+    return layout->expression ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+}
+
 /* Like snprintf: returns the length. */
 static size_t write_text(const attn_layout *layout, char *out, size_t size)
 {
@@ -67,6 +83,10 @@ static size_t write_text(const attn_layout *layout, char *out, size_t size)
 #define PUT(...)                                                                                             \
     (used += (size_t)snprintf(used < size ? out + used : NULL, used < size ? size - used : 0, __VA_ARGS__))
     PUT("%s", pattern->name);
+    if (layout->expression) {
+        PUT(":\"%s\"", layout->expression);
+        separator = ',';
+    }
     for (size_t p = 0; p < spec_param_count(pattern); p++) {
         const attn_param *param = &pattern->params[p];
         PUT("%c%s=", separator, param->key);
@@ -96,8 +116,11 @@ attn_status attn_layout_create(attn_layout **out, const attn_spec *spec, size_t 
     if (!layout)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
     layout->pattern = spec->pattern;
+    layout->per_head = spec->pattern->flags & ATTN_PER_HEAD;
     layout->args = (attn_pattern_args){.nq = nq, .nk = nk, .heads = heads, .causal = spec->causal};
     status = resolve(layout, spec, err);
+    if (status == ATTN_OK && spec->expression)
+        status = bind_expression(layout, spec, err);
     if (status != ATTN_OK)
         goto cleanup;
 
@@ -122,6 +145,7 @@ void attn_layout_destroy(attn_layout *layout)
         return;
     if (layout->prepared && layout->pattern->release)
         layout->pattern->release(&layout->args);
+    free(layout->expression);
     free(layout->text);
     free(layout);
 }
@@ -148,7 +172,7 @@ bool attn_layout_causal(const attn_layout *layout)
 
 size_t attn_layout_distinct_heads(const attn_layout *layout)
 {
-    return layout->pattern->flags & ATTN_PER_HEAD ? layout->args.heads : 1;
+    return layout->per_head ? layout->args.heads : 1;
 }
 
 const char *attn_layout_text(const attn_layout *layout)
@@ -224,6 +248,17 @@ static uint64_t count_rows(const attn_layout *layout, size_t head)
     }
     free(many);
     return pairs;
+}
+
+double attn_layout_tests(const attn_layout *layout, size_t head)
+{
+    const attn_pattern_args *args = &layout->args;
+    if (layout->expression)
+        return expr_tests(args->state, head % attn_layout_distinct_heads(layout)) * ((double)args->nq / (double)args->nk);
+    if (layout->pattern->row)
+        return 0;
+    double nk = (double)args->nk, nq = (double)(args->nq < args->nk ? args->nq : args->nk);
+    return args->causal ? nq * nk - nq * (nq - 1) / 2 : nq * nk;
 }
 
 uint64_t attn_layout_pairs(const attn_layout *layout, size_t head)

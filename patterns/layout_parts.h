@@ -7,7 +7,9 @@
 struct attn_layout {
     const attn_pattern *pattern;
     attn_pattern_args args;
-    bool prepared; /* prepare() has succeeded, so release() is due */
+    bool prepared; /* there is a state, so release() is due */
+    bool per_head; /* the set depends on the head */
+    char *expression; /* of the pattern expr, else NULL */
     char *text;
 };
 

@@ -37,7 +37,7 @@ typedef struct parser {
     attn_spec *spec;
     char *room;                             /* where the next canonical value goes */
     const char *canonical[ATTN_MAX_PARAMS]; /* of values the user wrote */
-    bool causal_given;
+    bool causal_given, expression_given;
     attn_error *err;
 } parser;
 
@@ -277,12 +277,39 @@ static attn_status check(const parser *p)
     return spec->pattern->check(v, spec->literal, p->err);
 }
 
+/* :"...", which may be left out, as may all that follows. */
+static attn_status expression(parser *p, char *separator)
+{
+    const char *text = EXPR_EXAMPLE;
+    size_t length = strlen(text);
+    if (*p->at == ':') {
+        const char *colon = p->at++;
+        skip_spaces(p);
+        p->expression_given = *p->at == '"';
+        if (p->expression_given) {
+            text = p->at + 1;
+            length = strcspn(text, "\"");
+            if (!text[length])
+                return attn_fail(p->err, ATTN_EINVAL, "expr: the quotes are not closed; it should be expr:\"...\"");
+            p->at = text + length + 1;
+            *separator = ',';
+        } else if (strncmp(p->at, "causal=", 7) == 0) {
+            p->at = colon;
+        } else {
+            piece rest = {p->at, strlen(p->at)};
+            return attn_fail(p->err, ATTN_EINVAL, "expr: '%.*s' is not in quotes; it should be expr:\"i-j < 64\"",
+                             QUOTE(rest));
+        }
+    }
+    return expr_parse(&p->spec->expression, text, length, p->err);
+}
+
 static size_t characters_of_a_name(const char *text)
 {
     return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 }
 
-/* name[:key=value,...] */
+/* name[:key=value,...], name:"expression"[,key=value...] */
 static attn_status simple(parser *p)
 {
     attn_spec *spec = p->spec;
@@ -299,16 +326,15 @@ static attn_status simple(parser *p)
         return unknown_name(p, name);
 
     bool varies = false;
-    if (*p->at == ':') {
-        do {
-            p->at++;
-            skip_spaces(p);
-            attn_status status = pair(p, &varies);
-            if (status != ATTN_OK)
-                return status;
-        } while (*p->at == ',');
+    char separator = ':';
+    attn_status status = spec->pattern == &attn_pattern_expr ? expression(p, &separator) : ATTN_OK;
+    for (; status == ATTN_OK && *p->at == separator; separator = ',') {
+        p->at++;
+        skip_spaces(p);
+        status = pair(p, &varies);
     }
-    attn_status status = defaults(p, &varies);
+    if (status == ATTN_OK)
+        status = defaults(p, &varies);
     return status == ATTN_OK && spec->pattern->check && !varies ? check(p) : status;
 }
 
@@ -318,6 +344,10 @@ static void write_text(const parser *p)
     const attn_spec *spec = p->spec;
     char *at = spec->text, separator = ':';
     at = stpcpy(at, spec->pattern->name);
+    if (p->expression_given) {
+        at = stpcpy(stpcpy(stpcpy(at, ":\""), expr_text(spec->expression)), "\"");
+        separator = ',';
+    }
     for (size_t i = 0; i < spec_param_count(spec->pattern); i++) {
         if (!p->canonical[i])
             continue;
@@ -388,6 +418,7 @@ void attn_spec_destroy(attn_spec *spec)
 {
     if (!spec)
         return;
+    expr_destroy(spec->expression);
     free(spec->text);
     free(spec->storage);
     free(spec);

@@ -3,6 +3,7 @@
 #define PATTERNS_SPEC_PARTS_H
 
 #include "attn/spec.h"
+#include "patterns/expr.h"
 
 /* The value of one parameter: a number or word, or an expression to be resolved at n. */
 typedef struct spec_value {
@@ -15,8 +16,9 @@ struct attn_spec {
     bool causal;
     uint32_t literal;                  /* bit p: parameter p was written as a plain number or word */
     spec_value value[ATTN_MAX_PARAMS]; /* defaults where the user wrote nothing */
+    expr *expression; /* of the pattern expr, else NULL */
     char *text;
-    char *storage; /* the texts of expressions */
+    char *storage; /* the texts of expressions of n */
 };
 
 /* attn_spec_parse(), except that the name in `text` stands for `pattern`, registered or not. */

@@ -50,6 +50,11 @@ ATTN_API uint64_t attn_layout_pairs(const attn_layout *layout, size_t head);
 /* The same over all query heads of one batch entry. */
 ATTN_API uint64_t attn_layout_pairs_all_heads(const attn_layout *layout);
 
+/* How many single pairs are tested each time all rows of one head are streamed: 0 where combs come from formulas,
+ * all pairs for a pattern without row(), and for expressions that intervals and residues do not settle an
+ * estimate from a sample of rows. */
+ATTN_API double attn_layout_tests(const attn_layout *layout, size_t head);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,11 +1,15 @@
 /* Pattern specs: text such as  fixed:l=sqrt(n),c=8  parsed against the registry.
  *
  *   spec   = name [ ":" key "=" value { "," key "=" value } ]
+ *          | "expr" ":" '"' expression of i, j, n, h '"' { "," key "=" value }
  *   value  = integer [k|m] | word of the parameter's choices | expression of n: + - * / ( ) sqrt(...)
  *
  * `causal=0|1` is a key of every pattern (1 is the default). Spaces may stand after a comma and round the
  * whole, not inside a value. Division is exact; the result of an expression is rounded to the nearest integer,
  * .5 up, and clamped to the parameter's range.
+ * The pattern expr takes a condition in double quotes, expr:"i-j < 64 || j % 128 >= 120": C's operators and precedence
+ * over integers, the query i, the key j, the number of keys n and the query head h (from 0), with min, max and abs;
+ * `/` and `//` are floor division, `%` takes the divisor's sign, x/0 = 0 and x%0 = x.
  * A spec is immutable and knows no n; attn_layout_create() resolves it. */
 #ifndef ATTN_SPEC_H
 #define ATTN_SPEC_H

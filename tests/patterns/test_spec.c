@@ -48,6 +48,10 @@ Test(spec, canonical_text)
         {"fixed:sub=0,c=8", "fixed:c=8,sub=0"},
         {"fixed: l=64, c=8", "fixed:l=64,c=8"},
         {"fixed:c=900,l=8,head=block", "fixed:l=8,c=900,head=block"},
+        {"expr", "expr"},
+        {"expr:causal=0", "expr:causal=0"},
+        {"expr:\"i-j<4k&&j%2==0\"", "expr:\"i - j < 4096 && j % 2 == 0\""},
+        {"expr: \" i \", causal=0", "expr:\"i\",causal=0"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         attn_spec *spec = parse(cases[c].text), *again = parse(attn_spec_text(spec));
@@ -428,7 +432,13 @@ Test(spec, refused_when_parsed)
         {"(local)", "'(local)' is not a known pattern"},
         {"heads(local, dense)", "'heads(local, dense)' is not a known pattern"},
         {"layers(local, dense)", "is not a known pattern"},
-        {"expr:\"i-j<64\"", "'expr' is not a known pattern"},
+        {"expr:i-j<64", "'i-j<64' is not in quotes"},
+        {"expr:\"i-j<64", "quotes are not closed"},
+        {"expr:\"i-j<\"", "column 5|a value should stand"},
+        {"expr:\"i\",\"j\"", "key=value should stand"},
+        {"expr:\"i\" \"j\"", "unexpected '\"j\"'"},
+        {"expr:\"i\",k=1", "unknown key 'k'"},
+        {"expr:\"i\",causal=0,causal=0", "causal is given twice"},
     };
     for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
         attn_error err = {""};
