@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/cpu_speed.h"
+#include "base/float16.h"
 #include "base/rng.h"
 #include "harness/cli.h"
 #include "harness/clock.h"
@@ -18,6 +19,7 @@
 
 static const option options[] = {
     {"kernel", OPTION_TEXT, "NAME", "the kernel", "avx2", 0, 0, NULL, false},
+    {"dtype", OPTION_TEXT, "f32|bf16", "storage", "f32", 0, 0, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds for each problem", "0.1", 0, 0, NULL, false},
     {0},
 };
@@ -27,7 +29,7 @@ static const char *const specs[] = {
     "strided:l=32,head=column", "strided:l=128,head=column", "fixed:l=128,c=8", "fixed:l=100,c=5,head=summary",
     "fixed:l=64,head=block",
 };
-static const char *const ways[] = {"natural/1", "natural/8", "classes/1", "classes/8"};
+static const char *const ways[] = {"natural/1", "natural/8", "natural/32", "classes/1", "classes/8"};
 static const size_t ns[] = {256, 1024, 4096}, dims[] = {32, 64, 128};
 #define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
 enum { MOST = LENGTH(specs) * LENGTH(ways) * LENGTH(ns) * LENGTH(dims) };
@@ -48,7 +50,7 @@ static work work_of_plan(const attn_plan *plan)
 }
 
 /* Cycles of the fastest run in `seconds`. */
-static double fastest(attn_plan *plan, const float *x, float *o, double seconds)
+static double fastest(attn_plan *plan, const void *x, void *o, double seconds)
 {
     const double cycle = fmin(cpu_cycle_ns(), cpu_cycle_ns());
     const int64_t start = clock_ns();
@@ -64,7 +66,7 @@ static double fastest(attn_plan *plan, const float *x, float *o, double seconds)
 
 /* One problem; *taken is false where the lowering is another one's too. */
 static attn_status observe(observation *out, bool *taken, const char *text, const char *way, size_t n, size_t dim,
-                           const char *name, const float *x, float *o, double seconds, attn_error *err)
+                           const char *name, attn_dtype dtype, const void *x, void *o, double seconds, attn_error *err)
 {
     attn_spec *spec = NULL;
     attn_layout *layout = NULL;
@@ -75,7 +77,7 @@ static attn_status observe(observation *out, bool *taken, const char *text, cons
         status = attn_layout_create(&layout, spec, n, n, 1, err);
     if (!status) {
         const attn_problem problem = {
-            .layout = layout, .batch = 1, .dim = dim, .threads = 1, .kernel = name, .lowering = way};
+            .layout = layout, .batch = 1, .dim = dim, .dtype = dtype, .threads = 1, .kernel = name, .lowering = way};
         status = attn_plan_create(&plan, &problem, err);
     }
     if (!status && strcmp(attn_plan_lowering(plan), way) == 0) {
@@ -128,12 +130,17 @@ static int calibrate(const args *a)
         status = attn_fail(&err, ATTN_ENOMEM, "out of memory");
     else
         rng_normal_fill(1, 1, 0, most, x);
+    const attn_dtype dtype = strcmp(cli_text(a, "dtype"), "bf16") == 0 ? ATTN_BF16 : ATTN_F32;
+    for (size_t i = 0; i < most && !status && dtype == ATTN_BF16; i++) { /* in place: never ahead of what is read */
+        const uint16_t narrow = bf16_from_f32(x[i]);
+        memcpy((char *)x + i * sizeof narrow, &narrow, sizeof narrow);
+    }
     for (size_t s = 0; s < LENGTH(specs); s++)
         for (size_t i = 0; i < LENGTH(ns); i++)
             for (size_t d = 0; d < LENGTH(dims); d++)
                 for (size_t w = 0; w < LENGTH(ways) && !status; w++) {
                     bool taken = false;
-                    status = observe(&list[count], &taken, specs[s], ways[w], ns[i], dims[d], name, x, o,
+                    status = observe(&list[count], &taken, specs[s], ways[w], ns[i], dims[d], name, dtype, x, o,
                                      cli_seconds(a, "max-time"), &err);
                     count += taken;
                 }

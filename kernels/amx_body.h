@@ -264,6 +264,7 @@ const kernel KERNEL_SYMBOL = {
     .dtypes = 1u << ATTN_BF16,
     .geometry = {ROWS, 1, KEYS},
     .max_group = LOCKSTEP,
+    .packs = true,
     .rates = {{[WORK_FMA_1] = MULTIPLY, [WORK_FMA_2] = MULTIPLY, [WORK_FMA_MORE] = MULTIPLY, [WORK_WEIGHT] = 6,
                [WORK_MASK] = 2, [WORK_GRANULE] = 30, [WORK_GATHER] = 0.1f, [WORK_STREAM] = 0.02f, [WORK_ROW] = 0.15f,
                [WORK_FAR] = 20, [WORK_CARRY] = 0.1f, [WORK_TILE] = 200}},

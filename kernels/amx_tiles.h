@@ -17,11 +17,13 @@
 
 enum { TILE_BYTES = 1024, TILE_FLOATS = 256 };
 
-/* Every row of a tile is 64 bytes from the next: all tiles are kept packed. */
-#define tile_load(tile, at) \
-    __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile : : "r"((const void *)(at)), "r"(64l) : "memory")
-#define tile_store(tile, at) \
-    __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"((void *)(at)), "r"(64l) : "memory")
+/* `stride`: bytes from one row to the next; 64 where tiles are kept packed. */
+#define tile_load_rows(tile, at, stride) \
+    __asm__ volatile("tileloadd (%0,%1,1), %%tmm" #tile : : "r"((const void *)(at)), "r"((long)(stride)) : "memory")
+#define tile_store_rows(tile, at, stride) \
+    __asm__ volatile("tilestored %%tmm" #tile ", (%0,%1,1)" : : "r"((void *)(at)), "r"((long)(stride)) : "memory")
+#define tile_load(tile, at) tile_load_rows(tile, at, 64)
+#define tile_store(tile, at) tile_store_rows(tile, at, 64)
 #define tile_zero(tile) __asm__ volatile("tilezero %%tmm" #tile : :)
 #define tile_dp(c, a, b) __asm__ volatile("tdpbf16ps %%tmm" #b ", %%tmm" #a ", %%tmm" #c : :)
 

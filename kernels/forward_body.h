@@ -1,4 +1,5 @@
-/* Forward attention in fp32: one body for every vector width, included once per instance.
+/* Forward attention in fp32: one body for every vector width and for tiles, included once per instance. What multiplies is
+ * an engine (forward_state.h says what it provides): vectors as described here, or AMX (amx_f32_engine.h).
  *
  * Scores are kept transposed: keys are rows, LANES queries are the lanes of a vector. So k and v stay as they
  * are and are broadcast, only q is transposed on the way in and o on the way out, and the softmax runs down
@@ -22,49 +23,48 @@
  * infinity in q or k is NaN, and no more needs to be known. What remains is for exact_row(), in fp64: next to
  * nothing. */
 
+#include "kernels/forward_state.h"
+#include "kernels/forward_care.h"
+#ifdef ENGINE /* of tiles */
+#include ENGINE
+#else
+#include "kernels/forward_keys.h"
+#include "kernels/forward_vectors.h"
+#endif
 #include "kernels/forward_chunk.h"
 #include "kernels/forward_rows.h"
 #include "kernels/forward_repeat.h"
-
-enum {
-    CHUNK_FLOATS = 8192, /* of k or v in a chunk: 32 KiB */
-    MAX_CHUNK_KEYS = 128,
-    MIN_CHUNK_KEYS = 64,
-    FEW_TILES = 4 /* in a group: see in_place() */
-};
+#include "kernels/forward_ahead.h"
 
 /* ---- scratch ---- */
 
 static void *lay_out(arena *a, const shape *s)
 {
-    size_t keys = CHUNK_FLOATS / s->dim, dim = s->dim;
-    keys = keys > MAX_CHUNK_KEYS ? MAX_CHUNK_KEYS : keys < MIN_CHUNK_KEYS ? MIN_CHUNK_KEYS : keys;
-    size_t chunk = keys / KEYS, most = chunk + chunk / 4, words = (dim + 63) / 64;
+    const size_t dim = s->dim, words = (dim + 63) / 64;
+    const uint32_t tiles = s->group < LEAST_TILES ? LEAST_TILES : s->group;
     scratch *w = arena_take(a, 1, sizeof *w);
-    scratch z = {
-        .states = arena_take(a, s->group, sizeof *z.states),
-        .granules = arena_take(a, most, sizeof *z.granules),
-        .p = arena_take(a, most * KEYS * ROWS, sizeof *z.p),
-        .k = arena_take(a, most * KEYS * dim, sizeof *z.k),
-        .v = arena_take(a, most * KEYS * dim, sizeof *z.v),
-        .keys = arena_take(a, most, sizeof *z.keys),
-        .rows = arena_take(a, ROWS * dim, sizeof *z.rows),
-        .zeros = arena_take(a, dim, sizeof *z.zeros),
-        .spare = arena_take(a, dim, sizeof *z.spare),
-        .columns = arena_take(a, most * KEYS * SORTS * words, sizeof *z.columns),
-        .specials = arena_take(a, most, sizeof *z.specials),
-        .words = (uint32_t)words,
-        .combs = arena_take(a, s->max_combs, sizeof *z.combs),
-        .chunk = (uint32_t)chunk,
-        .slots = (uint32_t)most,
-    };
-    for (uint32_t g = 0; g < s->group; g++) {
+    scratch z = {.words = (uint32_t)words};
+    z.zeros = arena_take(a, dim, sizeof *z.zeros);
+    const extent_of_chunks size = lay_out_panels(a, s, &z);
+    z.states = arena_take(a, tiles, sizeof *z.states);
+    z.granules = arena_take(a, size.most, sizeof *z.granules);
+    z.p = arena_take(a, (size_t)size.most * KEYS * ROWS, sizeof *z.p);
+    z.rows = arena_take(a, ROWS * dim, sizeof *z.rows);
+    z.spare = arena_take(a, dim, sizeof *z.spare);
+    z.columns = arena_take(a, size.slots * KEYS * SORTS * words, sizeof *z.columns);
+    z.specials = arena_take(a, size.slots, sizeof *z.specials);
+    z.combs = arena_take(a, s->max_combs, sizeof *z.combs);
+    z.chunk = size.chunk;
+    z.most = size.most;
+    for (uint32_t g = 0; g < tiles; g++) {
         float *q = arena_take(a, dim * ROWS, sizeof *q), *o = arena_take(a, dim * ROWS, sizeof *o);
         uint64_t *marks = arena_take(a, marks_size(s), sizeof *marks);
+        uint8_t *tiled = arena_take(a, TILED_BYTES(dim), 1);
         if (z.states) {
             z.states[g].marks = marks;
             z.states[g].q = q;
             z.states[g].o = o;
+            z.states[g].tiled = tiled;
         }
     }
     if (w) {
@@ -74,74 +74,86 @@ static void *lay_out(arena *a, const shape *s)
     return w;
 }
 
-/* ---- a group: chunk by chunk, so that its tiles take keys from the nearer cache ---- */
+/* ---- tiles, chunk by chunk ---- */
 
-static void run_group(const shape *s, const operands *x, const program *p, group g, bool last, scratch *w,
-                      tally *count)
+static void begin_state(const shape *s, const operands *x, const tile *t, bool last, state *to, scratch *w)
 {
-    w->shared = g.tiles > FEW_TILES;
-    for (uint32_t i = 0; i < g.tiles; i++) {
-        const tile *t = &p->tiles[g.first_tile + i];
-        state *to = &w->states[i];
-        load_tile(s, x, t, to, w);
-        to->narrow = last && s->dtype != ATTN_F32;
-        to->stride = to->narrow ? s->dim : t->row_step * s->dim;
-        to->to = to->narrow ? w->rows : (last ? (float *)x->o : x->partial) + t->row0 * s->dim;
+    load_tile(s, x, t, to, w);
+    to->narrow = last && s->dtype != ATTN_F32;
+    to->stride = to->narrow ? s->dim : t->row_step * s->dim;
+    to->to = to->narrow ? w->rows : (last ? (float *)x->o : x->partial) + t->row0 * s->dim;
+}
+
+/* What a call has in common. */
+typedef struct call {
+    const shape *s;
+    const operands *x;
+    const program *p;
+    uint32_t end; /* of the tiles */
+    bool last;
+    scratch *w;
+    tally *count;
+} call;
+
+/* The next chunk of tile `at`, one of `tiles` in lockstep; `other` (NULL: none) is prepared meanwhile: tile `begins`, or
+ * what is next of it. */
+static void run_chunk(const call *c, uint32_t at, state *t, uint32_t place, uint32_t tiles, bool first, const tile *begins,
+                      state *other)
+{
+    const tile *later = at + AHEAD < c->end ? &c->p->tiles[at + AHEAD] : NULL;
+    const uint32_t n = next_chunk(c->s, c->x, c->p, t, c->w, c->count);
+    look_ahead(c->s, c->x, c->p, t, place, tiles, later, first, c->last, n, c->w);
+    if (other) {
+        const bool ready = prepare_ahead(c->s, c->x, c->p, begins, other, c->w);
+        other->ready = begins && ready;
     }
-    for (bool more = true; more;) {
+    compute_chunk(c->s, c->x, t, c->w->granules, n, c->w, c->count);
+    settle_ahead(c->w);
+}
+
+/* Tiles that share keys, chunk by chunk. */
+static void run_together(const call *c, group g)
+{
+    state *states = c->w->states;
+    bool first = true;
+    for (uint32_t i = 0; i < g.tiles; i++)
+        states[i].ready = false;
+    for (bool more = true; more; first = false) {
         more = false;
         for (uint32_t i = 0; i < g.tiles; i++) {
-            state *t = &w->states[i];
-            if (!t->left)
+            const tile *of = &c->p->tiles[g.first_tile + i];
+            state *t = &states[i];
+            if (first)
+                begin_state(c->s, c->x, of, c->last, t, c->w);
+            else if (!t->left)
                 continue;
-            uint32_t n = next_chunk(s, x, p, t, w, count);
-            compute_chunk(s, t, w->granules, n, w, count);
+            if (t->left) {
+                const bool is_last = i + 1 == g.tiles;
+                state *other = !is_last && first ? t + 1 : is_last && i > 0 && states[0].left ? states : NULL;
+                run_chunk(c, g.first_tile + i, t, i, g.tiles, first, !is_last ? of + 1 : NULL, other);
+            }
+            if (!t->left)
+                finish_tile(c->s, c->x, c->p, t, c->last, c->w, c->count);
             more |= t->left > 0;
         }
     }
-    for (uint32_t i = 0; i < g.tiles; i++)
-        finish_tile(s, x, p, &w->states[i], last, w, count);
 }
 
-/* ---- what the next group reads and this one writes, to be brought nearer meanwhile ---- */
-
-static void touch_rows(ahead *a, const void *tensor, size_t row, size_t bytes, size_t step, size_t rows, bool write)
+/* Tiles one after the other. */
+static void run_in_turn(const call *c, group g)
 {
-    if (tensor && rows && a->count < MAX_TOUCHES) {
-        a->of[a->count++] = (touch){(const char *)tensor + row * bytes, step * bytes, bytes, (uint32_t)rows, write};
-        a->rows += (uint32_t)rows;
+    state *states = c->w->states;
+    states[0].ready = states[1].ready = false;
+    for (uint32_t i = 0; i < g.tiles; i++) {
+        const tile *of = &c->p->tiles[g.first_tile + i];
+        state *t = &states[i % 2], *next = i + 1 < g.tiles ? &states[(i + 1) % 2] : NULL;
+        begin_state(c->s, c->x, of, c->last, t, c->w);
+        for (bool first = true; t->left; first = false) {
+            const bool ends = t->left <= c->w->most;
+            run_chunk(c, g.first_tile + i, t, 0, 1, first, ends ? of + 1 : NULL, ends ? next : t);
+        }
+        finish_tile(c->s, c->x, c->p, t, c->last, c->w, c->count);
     }
-}
-
-static size_t rows_of(const tile *first, uint32_t tiles)
-{
-    const tile *end = first + tiles - 1;
-    return (end->row0 - first->row0) / first->row_step + end->count;
-}
-
-/* `next`: the group after this one, or NULL. */
-static void look_ahead(const shape *s, const operands *x, const program *p, group g, const group *next, bool last, ahead *a)
-{
-    size_t bytes = s->dim * (s->dtype == ATTN_F32 ? sizeof(float) : sizeof(uint16_t)), granules = 0;
-    const tile *t = &p->tiles[g.first_tile];
-    *a = (ahead){0};
-    for (uint32_t i = 0; i < g.tiles; i++)
-        granules += t[i].granules;
-    touch_rows(a, last ? x->o : (void *)x->partial, t->row0, last ? bytes : s->dim * sizeof(float), t->row_step,
-               rows_of(t, g.tiles), true);
-    if (next) {
-        t = &p->tiles[next->first_tile];
-        touch_rows(a, x->q, t->row0, bytes, t->row_step, rows_of(t, next->tiles), false);
-        const tile *longest = t;
-        for (uint32_t i = 1; i < next->tiles; i++)
-            longest = t[i].granules > longest->granules ? t + i : longest;
-        for (const run *u = p->runs + longest->first_run, *end = u + longest->runs; u < end; u++)
-            if (u->list == RUN_COMB && u->width == 1) {
-                touch_rows(a, x->k, u->first, bytes, u->step, u->keys, false);
-                touch_rows(a, x->v, u->first, bytes, u->step, u->keys, false);
-            }
-    }
-    a->rows = granules ? (uint32_t)(a->rows / granules + 1) : 0;
 }
 
 /* ---- the kernel ---- */
@@ -151,13 +163,24 @@ static void compute(const shape *s, const operands *x, const program *p, const g
 {
     scratch *w = memory;
     unsigned flushing = flush_begin();
-    forget_panels(w); /* they hold nothing of this head */
+    if (w->holds != x->keys_id)
+        forget_panels(w);
+    w->holds = x->keys_id;
     facts f = facts_sampled(s, x);
-    for (uint32_t g = 0; g < count; g++, f = facts_known(x)) {
+    const call c = {s, x, p, groups[count - 1].first_tile + groups[count - 1].tiles, last, w, done};
+    begin_engine();
+    for (uint32_t g = 0, taken; g < count; g += taken, f = facts_known(x)) {
+        group now = groups[g];
+        for (taken = 1; IN_TURN && now.tiles == taken && g + taken < count && groups[g + taken].tiles == 1; taken++)
+            now.tiles++;
         set_care(w, (care){f.v.special, f.k_shift, f.v_shift});
-        look_ahead(s, x, p, groups[g], g + 1 < count ? &groups[g + 1] : NULL, last, &w->ahead);
-        run_group(s, x, p, groups[g], last, w, done);
+        prepare_group(w, now);
+        if (IN_TURN && now.tiles == taken)
+            run_in_turn(&c, now);
+        else
+            run_together(&c, now);
     }
+    end_engine();
     flush_end(flushing);
 }
 
@@ -165,8 +188,9 @@ extern const kernel KERNEL_SYMBOL;
 const kernel KERNEL_SYMBOL = {
     KERNEL_FIELDS,
     .dtypes = 1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16,
-    .geometry = {LANES, VECTORS, KEYS},
-    .max_group = 8,
+    .geometry = {GEOMETRY_LANES, GEOMETRY_VECTORS, KEYS},
+    .max_group = MOST_TILES,
+    .packs = PACKS,
     .scratch = lay_out,
     .run = compute,
 };

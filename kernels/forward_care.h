@@ -45,76 +45,9 @@ static void take_specials_out(scratch *w, uint32_t slot, uint32_t r, float *v, s
             *(v[c] != v[c] ? nans + c / 64 : v[c] > 0 ? plus + c / 64 : minus + c / 64) |= 1ull << (c % 64);
             v[c] = 0;
         }
-    uint16_t bit = (uint16_t)(1u << r), high = (uint16_t)(bit << 8);
-    w->specials[slot] = (uint16_t)((w->specials[slot] & ~(bit | high)) | (any ? bit : 0) | (infinite ? high : 0));
-}
-
-/* Key `t` of a run. */
-INLINE size_t key_of(const program *p, const run *u, size_t t)
-{
-    if (u->list != RUN_COMB)
-        return u->first + p->offsets[u->list + t];
-    return u->width >= u->keys ? u->first + t : u->first + t / u->width * u->step + t % u->width;
-}
-
-INLINE bool is_careful(const scratch *w)
-{
-    return w->care.specials || w->care.k_shift || w->care.v_shift;
-}
-
-/* Whether k, at least, is read where it lies. */
-INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratch *w)
-{
-    size_t step;
-    return is_careful(w) && !w->care.k_shift && in_place(s, u, i, w, &step) > 0 && step == 1;
-}
-
-/* The keys of a granule that was gathered. */
-INLINE const float *keys_of(const shape *s, const operands *x, const run *u, uint32_t i, const scratch *w, uint32_t slot)
-{
-    if (keys_in_place(s, u, i, w))
-        return (const float *)x->k + ((size_t)u->first + (size_t)i * KEYS) * s->dim;
-    return w->k + (size_t)slot * KEYS * s->dim;
-}
-
-/* As gather(), for any granule. Without its k, a key is held under another name. */
-static void gather_with_care(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w,
-                             uint32_t slot)
-{
-    const uint32_t without_k = (uint32_t)keys_in_place(s, u, i, w) << 31;
-    size_t dim = s->dim, t0 = (size_t)i * KEYS;
-    float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
-    uint32_t *held = w->keys[slot];
-    size_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
-    for (size_t r = 0; r < keys; r++) {
-        size_t key = key_of(p, u, t0 + r);
-        if (held[r] == ((uint32_t)key | without_k))
-            continue;
-        held[r] = (uint32_t)key | without_k;
-        if (!without_k)
-            widen_row(k + r * dim, x->k, key, dim, s->dtype);
-        if (w->care.k_shift)
-            shift_in(k + r * dim, dim, w->care.k_shift);
-        widen_row(v + r * dim, x->v, key, dim, s->dtype);
-        if (w->care.specials)
-            take_specials_out(w, slot, (uint32_t)r, v + r * dim, dim);
-        if (w->care.v_shift)
-            shift_in(v + r * dim, dim, w->care.v_shift);
-    }
-    for (size_t r = keys; r < KEYS; r++) { /* padding, as in gather() */
-        if (held[r] >> 31 == 0)
-            continue;
-        held[r] = UINT32_MAX;
-        memset(k + r * dim, 0, dim * sizeof *k);
-        memset(v + r * dim, 0, dim * sizeof *v);
-        w->specials[slot] &= (uint16_t)~(0x101u << r);
-    }
-}
-
-static void forget_panels(scratch *w)
-{
-    memset(w->keys, 0xff, w->slots * sizeof *w->keys);
-    memset(w->specials, 0, w->slots * sizeof *w->specials);
+    const uint32_t bit = 1u << r;
+    special_keys *of = &w->specials[slot];
+    *of = (special_keys){(of->any & ~bit) | (any ? bit : 0), (of->infinite & ~bit) | (infinite ? bit : 0)};
 }
 
 /* Sets how operands are taken in from now on. */
@@ -146,12 +79,12 @@ INLINE void mark_columns(uint64_t *marks, size_t dim, size_t c, uint64_t columns
 static void set_specials_apart(const shape *s, state *t, const granule *g, uint32_t n, const scratch *w)
 {
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t specials = w->specials[i];
+        const special_keys specials = w->specials[g[i].slot];
         uint64_t vectors = (UINT64_MAX >> (64 - g[i].vectors * LANES)) << (g[i].lo * LANES);
-        for (uint32_t keys = specials & 0xff; keys; keys &= keys - 1) {
+        for (uint32_t keys = specials.any; keys; keys &= keys - 1) {
             uint32_t r = (uint32_t)__builtin_ctz(keys);
             uint64_t rows = (g[i].masks ? g[i].masks[r] : vectors) & t->rows;
-            const uint64_t *columns = columns_of(w, i, r);
+            const uint64_t *columns = columns_of(w, g[i].slot, r);
             if (!rows)
                 continue;
             t->marked |= rows;
@@ -163,7 +96,7 @@ static void set_specials_apart(const shape *s, state *t, const granule *g, uint3
                     else if (bits)
                         mark_columns(t->marks + sort * s->dim, s->dim, word * 64, bits, rows);
                 }
-            if (specials >> (8 + r) & 1) {
+            if (specials.infinite >> r & 1) {
                 t->infinite |= rows;
                 const float *p = w->p + ((size_t)i * KEYS + r) * ROWS;
                 for (uint32_t v = g[i].lo; v < g[i].lo + g[i].vectors; v++)

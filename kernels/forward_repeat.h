@@ -11,7 +11,7 @@ static void repeat_tile(const shape *s, const operands *x, const program *p, sta
     t->tracked = true;
     while (t->left) {
         uint32_t n = next_chunk(s, x, p, t, w, &spare);
-        compute_chunk(s, t, w->granules, n, w, &spare);
+        compute_chunk(s, x, t, w->granules, n, w, &spare);
     }
     count->repeated++;
 }
@@ -60,6 +60,7 @@ static bool spread_scores(const shape *s, const operands *x, state *t, const scr
     t->spread = shift_power(by);
     for (size_t i = 0; i < s->dim * ROWS; i++)
         t->q[i] *= shift_power(-by);
+    prepare_queries(s, t);
     return true;
 }
 

@@ -1,21 +1,10 @@
-/* Rows on their way in and out: keys gathered into panels, q transposed, o transposed back. Part of
- * forward_body.h, which explains. */
+/* Rows of queries on their way in and of outputs on their way out, both transposed. Part of forward_body.h, which
+ * explains. */
 
 #include "kernels/log_sum_exp.h"
 
 #define TINY 0x1p-80f /* outputs below: subnormals, which were flushed, might have contributed */
-enum { SAME_SETS = 4096 }; /* bytes from a row to one that competes for the same lines of an L1 cache */
-#define LOG2_E 1.4426950408889634
 
-INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, attn_dtype dtype)
-{
-    if (dtype == ATTN_F32)
-        memcpy(dst, (const float *)tensor + row * dim, dim * sizeof *dst);
-    else if (dtype == ATTN_BF16)
-        widen_bf16(dst, (const uint16_t *)tensor + row * dim, dim);
-    else
-        widen_f16(dst, (const uint16_t *)tensor + row * dim, dim);
-}
 
 INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, attn_dtype dtype)
 {
@@ -27,120 +16,13 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
         narrow_f16((uint16_t *)tensor + row * dim, src, dim);
 }
 
-/* ---- keys: in place where they are contiguous floats, else gathered and widened into the panels ---- */
-
-/* How many granules of a run, from granule i on, are read where they are, their keys `step` apart.
- * Teeth too, unless they compete for the same sets of the cache while many tiles need them: for few tiles, to
- * gather them costs as much as to read them. */
-INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
-{
-    if (s->dtype != ATTN_F32 || u->list != RUN_COMB)
-        return 0;
-    size_t granules = u->keys / KEYS;
-    *step = 1;
-    if (u->width >= u->keys) { /* the last one may look beyond the run, but not beyond the tensor */
-        granules = (s->nk - u->first) / KEYS;
-        granules = granules < u->granules ? granules : u->granules;
-    } else if (u->width == 1 && (!w->shared || u->step * s->dim * sizeof(float) % SAME_SETS != 0)) {
-        *step = u->step;
-    } else {
-        return 0;
-    }
-    return granules > i ? (uint32_t)granules - i : 0;
-}
-
-#include "kernels/forward_care.h"
-
-/* Brings granule i of a run into slot `slot` of the panels. A slot that already holds the keys is left as it
- * is: that is how tiles share what was gathered. */
-static void gather(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w, uint32_t slot)
-{
-    if (is_careful(w)) {
-        gather_with_care(s, x, p, u, i, w, slot);
-        return;
-    }
-    size_t dim = s->dim;
-    uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
-    float *k = w->k + (size_t)slot * KEYS * dim, *v = w->v + (size_t)slot * KEYS * dim;
-    uint32_t *held = w->keys[slot], tooth = t0 / u->width, within = t0 % u->width;
-    for (uint32_t r = 0; r < keys; r++) {
-        uint32_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
-        if (++within == u->width) {
-            within = 0;
-            tooth++;
-        }
-        if (held[r] == key)
-            continue;
-        held[r] = key;
-        widen_row(k + r * dim, x->k, key, dim, s->dtype);
-        widen_row(v + r * dim, x->v, key, dim, s->dtype);
-    }
-    for (uint32_t r = keys; r < KEYS; r++) { /* padding: any row will do (0 * NaN is noticed) */
-        if (held[r] != UINT32_MAX)
-            continue;
-        memset(k + r * dim, 0, dim * sizeof *k);
-        memset(v + r * dim, 0, dim * sizeof *v);
-    }
-}
-
-/* The next chunk of a tile: its granules, and the rows they may touch are noted as seen. */
-static uint32_t next_chunk(const shape *s, const operands *x, const program *p, state *t, scratch *w, tally *count)
-{
-    uint32_t n = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
-    for (uint32_t i = 0; i < n;) {
-        const run *u = &p->runs[t->run];
-        size_t step = 1;
-        uint32_t here = in_place(s, u, t->granule, w, &step) * !is_careful(w), left = u->granules - t->granule, from = i;
-        uint32_t end = i + (n - i < left ? n - i : left);
-        if (here) {
-            end = end < i + here ? end : i + here;
-            size_t at = (u->first + (size_t)t->granule * KEYS * step) * s->dim;
-            for (; i < end; i++, at += KEYS * step * s->dim) {
-                w->granules[i].k = (const float *)x->k + at;
-                w->granules[i].v = (const float *)x->v + at;
-                w->granules[i].stride = step * s->dim;
-            }
-        } else {
-            for (; i < end; i++) {
-                gather(s, x, p, u, t->granule + i - from, w, i);
-                w->granules[i].k = keys_of(s, x, u, t->granule + i - from, w, i);
-                w->granules[i].v = w->v + i * KEYS * s->dim;
-                w->granules[i].stride = s->dim;
-            }
-        }
-        for (i = from; i < end; i++) {
-            granule *g = &w->granules[i];
-            g->lo = 0;
-            g->vectors = t->vectors;
-            g->masks = NULL;
-            if (u->mask == RUN_ALL) {
-                t->seen = t->rows;
-            } else {
-                uint32_t mask = u->mask + (t->granule + i - from) * u->mask_step;
-                mask_range range = p->ranges[mask];
-                g->lo = range.lo;
-                g->vectors = (uint32_t)(range.hi - range.lo);
-                g->masks = range.partial ? p->masks + (size_t)mask * KEYS : NULL;
-                t->seen |= range.any;
-            }
-            count->lanes += KEYS * LANES * g->vectors;
-        }
-        t->granule += end - from;
-        if (t->granule == u->granules) {
-            t->granule = 0;
-            t->run++;
-        }
-    }
-    t->left -= n;
-    return n;
-}
-
 /* ---- q ---- */
 
-/* `rows` rows of floats, `stride` apart, into q^T [dim][ROWS], times `scale`; lanes beyond are 0. */
-static void transpose_in(float *q, const float *from, size_t stride, size_t rows, size_t dim, float scale)
+/* `rows` rows of floats, `stride` apart, into `lanes` lanes of q^T [dim][ROWS], times `scale`; those beyond the rows
+ * are 0. */
+static void transpose_in(float *q, const float *from, size_t stride, size_t rows, size_t lanes, size_t dim, float scale)
 {
-    for (size_t v = 0; v < rows; v += LANES) {
+    for (size_t v = 0; v < lanes; v += LANES) {
         size_t c = 0;
         for (; c + LANES <= dim; c += LANES) {
             vf r[LANES];
@@ -164,7 +46,7 @@ static void begin_tile(const shape *s, const operands *x, const tile *t, state *
     to->rows = t->count == 64 ? UINT64_MAX : (1ull << t->count) - 1;
     to->seen = t->merge;
     to->dead = to->lost = to->marked = to->infinite = to->unsure = 0;
-    to->vectors = (t->count + LANES - 1) / LANES;
+    to->vectors = (t->count + GEOMETRY_LANES - 1) / GEOMETRY_LANES * (GEOMETRY_LANES / LANES);
     to->run = t->first_run;
     to->granule = 0;
     to->left = t->granules;
@@ -196,6 +78,8 @@ static void load_tile(const shape *s, const operands *x, const tile *t, state *t
     const float *from = (const float *)x->q + t->row0 * s->dim;
     size_t stride = t->row_step * s->dim;
     begin_tile(s, x, t, to, w);
+    if (to->ready)
+        return;
     if (s->dtype != ATTN_F32) {
         for (uint32_t r = 0; r < t->count; r++)
             widen_row(w->rows + r * s->dim, x->q, t->row0 + (size_t)r * t->row_step, s->dim, s->dtype);
@@ -205,11 +89,12 @@ static void load_tile(const shape *s, const operands *x, const tile *t, state *t
     double scale = (double)s->scale * LOG2_E;
     if (w->care.k_shift < 0) { /* against huge keys a subnormal q counts */
         unsigned flushing = flush_pause();
-        transpose_in(to->q, from, stride, t->count, s->dim, (float)ldexp(scale, -w->care.k_shift));
+        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift));
         flush_end(flushing);
     } else {
-        transpose_in(to->q, from, stride, t->count, s->dim, (float)ldexp(scale, -w->care.k_shift));
+        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift));
     }
+    prepare_queries(s, to);
 }
 
 /* ---- o ---- */
@@ -217,7 +102,7 @@ static void load_tile(const shape *s, const operands *x, const tile *t, state *t
 /* Rows v .. v + LANES of a tile, cut at its end: row i becomes o[i] * by[i], plus earlier[i] * carry[i] when
  * `merge`; weight[i] is the sum of its magnitudes (not finite exactly when an element is not, short of
  * overflow). */
-INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint32_t v, const float *by,
+INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint32_t v, vf scale, const float *by,
                           float *const to[LANES], const float *const earlier[LANES], float weight[LANES])
 {
     size_t dim = s->dim, rows = t->tile->count - v < LANES ? t->tile->count - v : LANES, c = 0;
@@ -227,7 +112,7 @@ INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint
     for (; c + LANES <= dim; c += LANES) {
         vf r[LANES];
         UNROLL for (size_t i = 0; i < LANES; i++)
-            r[i] = vf_mul(vf_load(t->o + (c + i) * ROWS + v), vf_load(by));
+            r[i] = vf_mul(vf_load(t->o + (c + i) * ROWS + v), scale);
         vf_transpose(r);
         UNROLL for (size_t i = 0; i < LANES; i++) {
             if (i >= rows)
@@ -238,12 +123,12 @@ INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint
             vf_storeu(to[i] + c, r[i]);
         }
     }
-    for (size_t i = 0; i < rows; i++) {
-        _Alignas(64) float sum[LANES];
-        vf_store(sum, sums[i]);
-        weight[i] = 0;
-        for (size_t l = 0; l < LANES; l++)
-            weight[i] += sum[l];
+    vf_transpose(sums);
+    UNROLL for (size_t half = LANES / 2; half > 0; half /= 2)
+        UNROLL for (size_t i = 0; i < half; i++)
+            sums[i] = vf_add(sums[i], sums[i + half]);
+    vf_store(weight, sums[0]);
+    for (size_t i = 0; i < rows && c < dim; i++)
         for (size_t e = c; e < dim; e++) {
             float o = t->o[e * ROWS + v + i] * by[i];
             if (merge)
@@ -251,7 +136,6 @@ INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint
             weight[i] += fabsf(o);
             to[i][e] = o;
         }
-    }
 }
 
 /* The least of o, as a sum and as a mean. */
@@ -310,8 +194,8 @@ static uint64_t store_tile(const shape *s, const operands *x, state *t, uint64_t
     if (t->marked && w->care.specials)
         put_specials_back(s, t);
     for (uint32_t v = 0; v < of->count; v += LANES) {
-        _Alignas(64) float by[LANES];
-        float weight[LANES], lse[LANES], *to[LANES] = {0};
+        _Alignas(64) float by[LANES], weight[LANES];
+        float lse[LANES], *to[LANES] = {0};
         const float *earlier[LANES] = {0};
         uint32_t rows = of->count - v < LANES ? of->count - v : LANES;
         bool merge = of->merge >> v & ((1ull << rows) - 1);
@@ -320,13 +204,15 @@ static uint64_t store_tile(const shape *s, const operands *x, state *t, uint64_t
             to[i] = only >> (v + i) & 1 ? t->to + (v + i) * t->stride : w->spare;
             earlier[i] = of->merge >> (v + i) & 1 ? x->partial + row * dim : w->zeros;
         }
-        for (uint32_t i = 0; i < LANES; i++)
-            by[i] = !last ? 1 : t->sum[v + i] > 0 ? 1 / t->sum[v + i] : 0;
+        const vf sum = vf_load(t->sum + v), one = vf_set1(1);
+        const vf scale = last ? vf_keep(vf_div(one, sum), vf_ge(sum, vf_set1(FLT_MIN))) : one;
+        vf_store(by, scale);
         if (merge)
-            transpose_out(true, s, t, v, by, to, earlier, weight);
+            transpose_out(true, s, t, v, scale, by, to, earlier, weight);
         else
-            transpose_out(false, s, t, v, by, to, earlier, weight);
-        log_sum_exp(LANES, t->minus_reference + v, t->spread, t->sum + v, lse);
+            transpose_out(false, s, t, v, scale, by, to, earlier, weight);
+        if (last && x->lse)
+            log_sum_exp(LANES, t->minus_reference + v, t->spread, t->sum + v, lse);
 
         for (uint32_t i = 0; i < rows; i++) {
             uint32_t r = v + i;

@@ -31,6 +31,7 @@ typedef struct operands {
     void *o;                /* [nq][dim] */
     float *lse;             /* [nq] or NULL */
     size_t layout_head;
+    uint64_t keys_id;       /* of k and v: another one in every run; not 0 */
     atomic_ullong *facts;   /* what is known of k and v: see facts.h */
     /* What rows in several parts carry from one to the next; NULL where no row does. */
     float *reference, *sum; /* [nq]; reference in units of log2 */
@@ -62,6 +63,7 @@ typedef struct kernel {
     bool by_name_only;    /* never the planner's own choice */
     geometry geometry;    /* lanes 0: works on rows, without a program */
     uint32_t max_group;   /* most tiles worth running in lockstep */
+    bool packs;           /* every key is packed, into panels that are found again */
     rates rates;          /* what its work costs, where that was measured or reckoned */
     /* Lays out the scratch memory of one thread; its address is the value returned. */
     void *(*scratch)(arena *a, const shape *s);
@@ -70,6 +72,11 @@ typedef struct kernel {
     void (*run)(const shape *s, const operands *x, const program *p, const group *groups, uint32_t count,
                 bool last, void *scratch, tally *tally);
 } kernel;
+
+static inline gathering kernel_gathers(const kernel *k, attn_dtype dtype)
+{
+    return k->packs ? GATHERS_NEW : dtype == ATTN_F32 ? GATHERS_APART : GATHERS_ALL;
+}
 
 extern const kernel *const kernels[]; /* from kernels.inc, best first; ends with NULL */
 

@@ -94,7 +94,8 @@ static double cycles_of(const attn_plan *plan, const program *p)
 {
     work w = {{0}};
     for (uint32_t part = 0; part < p->part_count; part++)
-        work_add_part(&w, p, part, plan->kernel->max_group, plan->shape.dim, plan->shape.dtype);
+        work_add_part(&w, p, part, plan->kernel->max_group, plan->shape.dim,
+                      kernel_gathers(plan->kernel, plan->shape.dtype));
     return work_cycles(&w, &plan->kernel->rates);
 }
 

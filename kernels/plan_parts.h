@@ -54,6 +54,7 @@ struct attn_plan {
     attn_cost cost;
     double cycles;            /* of a run, predicted, over all threads */
 
+    uint64_t runs;            /* so far */
     lowered *lowered;         /* [distinct] */
     size_t distinct;
     group *groups;

@@ -27,6 +27,7 @@ static operands operands_of(const attn_plan *plan, const tensors *x, size_t head
         .o = x->o + head * s->nq * row,
         .lse = x->lse ? x->lse + head * s->nq : NULL,
         .layout_head = g % plan->distinct,
+        .keys_id = plan->runs * plan->batch * plan->kv_heads + kv,
         .facts = plan->facts + kv,
     };
     if (plan->parts > 1) {
@@ -88,6 +89,7 @@ void attn_plan_run(attn_plan *plan, const void *q, const void *k, const void *v,
     tensors x = {q, k, v, o, lse};
     size_t threads = (size_t)plan->threads;
     uint64_t items = plan->first_item[plan->stages];
+    plan->runs++;
     memset(plan->tallies, 0, threads * ARENA_ALIGN);
     for (size_t s = 0; s < plan->stages; s++)
         atomic_store_explicit(&plan->done[s], 0, memory_order_relaxed);

@@ -56,7 +56,7 @@ static item_range cut_part(cut *c, const attn_plan *plan, const program *p, size
                 break;
         work w = {{0}};
         if (p->tiles)
-            work_add_group(&w, p, &p->tiles[t], (uint32_t)(next - t), s->dim, s->dtype);
+            work_add_group(&w, p, &p->tiles[t], (uint32_t)(next - t), s->dim, kernel_gathers(plan->kernel, s->dtype));
         c->groups[c->group_count++] = (group){(uint32_t)t, (uint32_t)(next - t)};
         cycles += p->tiles ? work_cycles(&w, &plan->kernel->rates) : (double)(next - t) * row_cycles(s);
         if (cycles >= target) {
@@ -98,7 +98,7 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
         l->part_count = rows ? 1 : l->program.part_count;
         for (uint32_t part = 0; part < l->part_count && !rows; part++) {
             l->work[part] = (work){{0}};
-            work_add_part(&l->work[part], &l->program, part, s->group, s->dim, s->dtype);
+            work_add_part(&l->work[part], &l->program, part, s->group, s->dim, kernel_gathers(plan->kernel, s->dtype));
             cycles += work_cycles(&l->work[part], &plan->kernel->rates);
         }
         plan->cycles += cycles * uses_of(plan, h);

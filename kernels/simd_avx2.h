@@ -23,6 +23,7 @@ INLINE void vf_store(float *at, vf x) { _mm256_store_ps(at, x); }
 INLINE void vf_storeu(float *at, vf x) { _mm256_storeu_ps(at, x); }
 INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 INLINE vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vf vf_abs(vf x) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), x); }
 INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }

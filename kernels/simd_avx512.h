@@ -1,5 +1,6 @@
 /* Vectors of sixteen floats: AVX-512 F, BW, DQ, VL. 8 keys x 3 vectors accumulate in 24 of 32 registers: 11
- * loads for 24 multiply-adds. Masks are the bits of the tile program as they are. */
+ * loads for 24 multiply-adds. Masks are the bits of the tile program as they are. An engine of tiles brings its
+ * own VECTORS and KEYS. */
 #ifndef KERNELS_SIMD_AVX512_H
 #define KERNELS_SIMD_AVX512_H
 
@@ -7,12 +8,14 @@
 #include "kernels/convert_avx2.h"
 
 #define LANES 16
+#ifndef KEYS
 #define VECTORS 3
 #define KEYS 8
 #define FOR_VECTORS(F) F(1) F(2) F(3)
 #define WIDTHS_1(F) F(1, 8) F(1, 4) F(1, 2) F(1, 1)
 #define WIDTHS_2(F) F(2, 8) F(2, 4) F(2, 2) F(2, 1)
 #define WIDTHS_3(F) F(3, 8) F(3, 4) F(3, 2) F(3, 1)
+#endif
 
 typedef __m512 vf;
 
@@ -23,6 +26,7 @@ INLINE void vf_store(float *at, vf x) { _mm512_store_ps(at, x); }
 INLINE void vf_storeu(float *at, vf x) { _mm512_storeu_ps(at, x); }
 INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
 INLINE vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
 INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vf vf_abs(vf x) { return _mm512_abs_ps(x); }
 INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }

@@ -18,6 +18,45 @@ bool tiles_share_keys(const program *p, const tile *a, const tile *b)
                                : x->width == y->width && x->step == y->step);
 }
 
+enum { FOUND_AGAIN = 512 }; /* keys that a tile may have for the next one to find them again */
+
+static bool is_contiguous(const run *u) { return u->list == RUN_COMB && u->width >= u->keys; }
+
+static uint64_t keys_of_tile(const program *p, const tile *t)
+{
+    uint64_t keys = 0;
+    for (const run *u = p->runs + t->first_run, *end = u + t->runs; u < end; u++)
+        keys += u->keys;
+    return keys;
+}
+
+/* Keys of run u that the tile before t has, if they lie in one contiguous stretch or the same comb. */
+static uint64_t keys_known(const program *p, const tile *t, const run *u)
+{
+    const tile *before = t - 1;
+    if (t == p->tiles || before->row0 >= t->row0 || before->row_step != 1 || t->row_step != 1 ||
+        keys_of_tile(p, before) > FOUND_AGAIN)
+        return 0;
+    uint64_t known = 0;
+    for (const run *b = p->runs + before->first_run, *end = b + before->runs; b < end; b++)
+        if (is_contiguous(u) && is_contiguous(b)) {
+            const uint64_t from = b->first > u->first ? b->first : u->first;
+            const uint64_t u_end = (uint64_t)u->first + u->keys, b_end = (uint64_t)b->first + b->keys;
+            const uint64_t to = b_end < u_end ? b_end : u_end;
+            known += to > from ? to - from : 0;
+        } else if (b->first == u->first && b->step == u->step && b->width == u->width) {
+            known += b->keys < u->keys ? b->keys : u->keys;
+        }
+    return known < u->keys ? known : u->keys;
+}
+
+static uint64_t keys_gathered(const program *p, const tile *t, const run *u, gathering how)
+{
+    return how == GATHERS_APART ? (is_contiguous(u) ? 0 : u->keys)
+           : how == GATHERS_ALL ? u->keys
+                                : u->keys - keys_known(p, t, u);
+}
+
 /* `granules` granules that touch `vectors` vectors. */
 static void add_granules(work *w, geometry g, double granules, uint32_t vectors, bool masked, size_t dim)
 {
@@ -28,7 +67,7 @@ static void add_granules(work *w, geometry g, double granules, uint32_t vectors,
     w->count[WORK_GRANULE] += granules;
 }
 
-void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles, size_t dim, attn_dtype dtype)
+void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles, size_t dim, gathering how)
 {
     geometry g = p->geometry;
     uint64_t most_keys = 0, most_gathered = 0;
@@ -37,7 +76,7 @@ void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles
         uint64_t keys = 0, gathered = 0;
         for (const run *u = p->runs + t->first_run, *end = u + t->runs; u < end; u++) {
             keys += u->keys;
-            gathered += run_gathers(u, dtype);
+            gathered += keys_gathered(p, t, u, how);
             if (u->mask == RUN_ALL) {
                 add_granules(w, g, u->granules, vectors, false, dim);
                 continue;
@@ -59,13 +98,13 @@ void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles
     w->count[WORK_GATHER] += 2.0 * (double)dim * (double)most_gathered;
 }
 
-void work_add_part(work *w, const program *p, uint32_t part, uint32_t group, size_t dim, attn_dtype dtype)
+void work_add_part(work *w, const program *p, uint32_t part, uint32_t group, size_t dim, gathering how)
 {
     const tile *t = p->tiles + p->parts[part].first_tile, *end = t + p->parts[part].tiles;
     for (const tile *next; t < end; t = next) {
         for (next = t + 1; next < end && next - t < group && tiles_share_keys(p, t, next);)
             next++;
-        work_add_group(w, p, t, (uint32_t)(next - t), dim, dtype);
+        work_add_group(w, p, t, (uint32_t)(next - t), dim, how);
     }
 }
 

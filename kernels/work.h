@@ -38,11 +38,18 @@ typedef struct rates {
 
 extern const rates work_average; /* of a kernel of average parts */
 
+/* Which keys a kernel copies before it computes with them. */
+typedef enum gathering {
+    GATHERS_APART, /* those that are not contiguous */
+    GATHERS_ALL,
+    GATHERS_NEW    /* all, but finds again what the tile before has had, if that is not too much */
+} gathering;
+
 /* Adds the work of tiles that run in lockstep. */
-void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles, size_t dim, attn_dtype dtype);
+void work_add_group(work *w, const program *p, const tile *first, uint32_t tiles, size_t dim, gathering how);
 
 /* Adds the work of one part of a program, in groups of at most `group` tiles. */
-void work_add_part(work *w, const program *p, uint32_t part, uint32_t group, size_t dim, attn_dtype dtype);
+void work_add_part(work *w, const program *p, uint32_t part, uint32_t group, size_t dim, gathering how);
 
 void work_add(work *w, const work *more, double times);
 
@@ -54,11 +61,5 @@ double work_least_cycles(geometry g, const rates *r, size_t dim);
 
 /* Whether tiles begin with the same keys, so that they are worth running in lockstep. */
 bool tiles_share_keys(const program *p, const tile *a, const tile *b);
-
-/* Keys of a run that are copied, of f32 only where they are not contiguous. */
-static inline uint64_t run_gathers(const run *u, attn_dtype dtype)
-{
-    return dtype != ATTN_F32 || u->list != RUN_COMB || u->width < u->keys ? u->keys : 0;
-}
 
 #endif

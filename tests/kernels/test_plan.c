@@ -70,11 +70,11 @@ Test(plan, refuses_more_than_2_to_63_flops)
 
 Test(plan, chooses_the_best_kernel_that_runs)
 {
-    attn_layout *l = layout_of("dense", 8, 8, 1);
+    attn_layout *l = layout_of("dense", 1024, 1024, 1);
     size_t best = 0;
     while (attn_kernel_at(best).unavailable || !(attn_kernel_at(best).dtypes >> ATTN_F32 & 1))
         best++;
-    attn_problem problem = {.layout = l, .batch = 1, .dim = 8, .kernel = "auto"};
+    attn_problem problem = {.layout = l, .batch = 1, .dim = 64, .kernel = "auto"};
     attn_plan *plan;
     cr_assert(attn_plan_create(&plan, &problem, NULL) == ATTN_OK, "auto");
     cr_assert(strcmp(attn_plan_kernel(plan), attn_kernel_at(best).name) == 0, "auto took %s, best is %s",
@@ -88,9 +88,9 @@ Test(plan, chooses_the_best_kernel_that_runs)
 /* Every kernel by name: it runs, or says why not. Switching features off walks down the ladder. */
 Test(plan, walks_down_the_ladder)
 {
-    static const struct { const char *off, *gone[3]; } rungs[] = {
-        {"", {NULL}}, {"amx", {"amx"}}, {"avx512", {"amx", "avx512"}}, {"avx2", {"amx", "avx512", "avx2"}},
-        {"avx512,avx2", {"amx", "avx512", "avx2"}}};
+    static const struct { const char *off, *gone[4]; } rungs[] = {
+        {"", {NULL}}, {"amx", {"amx", "amx_f32"}}, {"avx512", {"amx", "amx_f32", "avx512"}},
+        {"avx2", {"amx", "amx_f32", "avx512", "avx2"}}, {"avx512,avx2", {"amx", "amx_f32", "avx512", "avx2"}}};
     attn_layout *l = layout_of("dense", 8, 8, 1);
     for (size_t g = 0; g < sizeof rungs / sizeof rungs[0]; g++) {
         setenv("ATTN_DISABLE_CPU", rungs[g].off, 1);
@@ -107,7 +107,7 @@ Test(plan, walks_down_the_ladder)
                       info.name, attn_plan_kernel(plan));
             cr_assert(!info.unavailable || strstr(err.message, info.unavailable), "%s: %s", info.name, err.message);
             attn_plan_destroy(plan);
-            for (size_t e = 0; e < 3; e++)
+            for (size_t e = 0; e < 4; e++)
                 cr_assert(!rungs[g].gone[e] || strcmp(rungs[g].gone[e], info.name) != 0 || info.unavailable,
                           "off=%s leaves %s", rungs[g].off, info.name);
         }
@@ -183,8 +183,9 @@ Test(plan, tiles_are_well_used)
             attn_plan *plan;
             cr_assert(plan_create_for(&plan, &problem, list[k], NULL) == ATTN_OK, "%s", families[f].spec);
             double used = (double)attn_plan_cost(plan)->flops_useful / (double)attn_plan_cost(plan)->flops_executed;
-            cr_assert(used <= 1 && used >= families[f].least, "%s %s: utilisation %.3f, expected at least %.2f",
-                      list[k]->name, families[f].spec, used, families[f].least);
+            const double least = families[f].least * (list[k]->geometry.keys > 8 ? 0.7 : 1); /* coarse tiles */
+            cr_assert(used <= 1 && used >= least, "%s %s: utilisation %.3f, expected at least %.2f", list[k]->name,
+                      families[f].spec, used, least);
             attn_plan_destroy(plan);
         }
         attn_layout_destroy(l);

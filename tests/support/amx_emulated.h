@@ -6,8 +6,10 @@
 
 enum { TILE_BYTES = 1024, TILE_FLOATS = 256 };
 
-#define tile_load(tile, at) emulated_load(tile, at)
-#define tile_store(tile, at) emulated_store(tile, at)
+#define tile_load_rows(tile, at, stride) emulated_load(tile, at, stride)
+#define tile_store_rows(tile, at, stride) emulated_store(tile, at, stride)
+#define tile_load(tile, at) emulated_load(tile, at, 64)
+#define tile_store(tile, at) emulated_store(tile, at, 64)
 #define tile_zero(tile) emulated_zero(tile)
 #define tile_dp(c, a, b) emulated_dp(c, a, b)
 #define tiles_open() emulated_open()

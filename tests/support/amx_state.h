@@ -28,16 +28,19 @@ static inline float emulated_fma(float a, float b, float c)
     return emulated_flush((float)((double)a * (double)b + (double)c));
 }
 
-static inline void emulated_load(unsigned number, const void *at)
+/* Rows are `stride` bytes apart. */
+static inline void emulated_load(unsigned number, const void *at, size_t stride)
 {
     assert(amx.open);
-    memcpy(amx.tile[number], at, 1024);
+    for (size_t r = 0; r < 16; r++)
+        memcpy(amx.tile[number] + 64 * r, (const char *)at + stride * r, 64);
 }
 
-static inline void emulated_store(unsigned number, void *at)
+static inline void emulated_store(unsigned number, void *at, size_t stride)
 {
     assert(amx.open);
-    memcpy(at, amx.tile[number], 1024);
+    for (size_t r = 0; r < 16; r++)
+        memcpy((char *)at + stride * r, amx.tile[number] + 64 * r, 64);
 }
 
 static inline void emulated_zero(unsigned number)

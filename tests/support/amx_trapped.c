@@ -94,9 +94,9 @@ static bool carry_out(const instruction *i)
     } else if (i->opcode == 0x49 && i->prefix == PF2 && i->mod == 3) {
         emulated_zero(i->reg); /* TILEZERO */
     } else if (i->opcode == 0x4b && i->prefix == PF2) {
-        emulated_load(i->reg, i->address - 64); /* TILELOADD; the address holds the distance of rows once */
+        emulated_load(i->reg, i->address - 64, 64); /* TILELOADD; the address holds the distance of rows once */
     } else if (i->opcode == 0x4b && i->prefix == PF3) {
-        emulated_store(i->reg, i->address - 64); /* TILESTORED */
+        emulated_store(i->reg, i->address - 64, 64); /* TILESTORED */
     } else if (i->opcode == 0x5c && i->prefix == PF3 && i->mod == 3) {
         emulated_dp(i->reg, i->rm, i->vvvv); /* TDPBF16PS */
     } else {

@@ -11,7 +11,10 @@ extern const kernel *const avx512_emulated;
 /* The AMX instance compiled for any CPU, its tiles emulated, or NULL without SIMDe. It computes bf16 only. */
 extern const kernel *const amx_emulated;
 
-/* The same with its real tile instructions, which become signals on a CPU without them, or NULL. Installs the
+/* The fp32 kernel for AMX likewise. */
+extern const kernel *const amx_f32_emulated;
+
+/* The bf16 kernel with its real tile instructions, which become signals on a CPU without them, or NULL. Installs the
  * handler of SIGILL. */
 const kernel *amx_trapped(void);
 

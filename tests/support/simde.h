@@ -25,6 +25,19 @@ static inline __m512 emulated_reduce(__m512 x)
 }
 #define _mm512_reduce_ps(x, rounding) emulated_reduce(x)
 
+/* VRANGEPS that selects the larger magnitude, made positive; a NaN gives way to a number. */
+static inline __m512 emulated_range(__m512 a, __m512 b)
+{
+    float x[16], y[16];
+    _mm512_storeu_ps(x, a);
+    _mm512_storeu_ps(y, b);
+    for (int i = 0; i < 16; i++)
+        x[i] = fmaxf(fabsf(x[i]), fabsf(y[i]));
+    return _mm512_loadu_ps(x);
+}
+#undef _mm512_range_ps
+#define _mm512_range_ps(a, b, selection) emulated_range(a, b)
+
 #ifndef _CMP_LE_OQ
 #define _CMP_LE_OQ SIMDE_CMP_LE_OQ
 #endif

@@ -1,0 +1,63 @@
+/* What comes next, brought nearer while something else is computed: rows that lie too far apart, or are too few, for
+ * the hardware to foresee them. Part of forward_body.h, which explains. */
+
+static void touch_rows(ahead *a, const void *tensor, size_t row, size_t bytes, size_t step, size_t rows, bool write)
+{
+    if (tensor && rows && a->count < MAX_TOUCHES) {
+        a->of[a->count++] = (touch){(const char *)tensor + row * bytes, step * bytes, bytes, (uint32_t)rows, write};
+        a->rows += (uint32_t)rows;
+    }
+}
+
+/* Keys [from, to) of a run that is one comb of single keys, or contiguous. */
+static void touch_keys(const shape *s, const operands *x, const run *u, size_t from, size_t to, ahead *a)
+{
+    const size_t bytes = s->dim * attn_dtype_size(s->dtype), step = u->width >= u->keys ? 1 : u->step;
+    to = to < u->keys ? to : u->keys;
+    if (u->list != RUN_COMB || (u->width < u->keys && u->width != 1) || from >= to)
+        return;
+    touch_rows(a, x->k, u->first + from * step, bytes, step, to - from, false);
+    touch_rows(a, x->v, u->first + from * step, bytes, step, to - from, false);
+}
+
+/* Keys of the next tile that this one does not have: all of a residue class of its own, else what lies beyond the
+ * last of this one's. */
+static void touch_new_keys(const shape *s, const operands *x, const program *p, const tile *t, const tile *next, ahead *a)
+{
+    if (!t->runs || !next->runs)
+        return;
+    const run *u = &p->runs[next->first_run], *end = u + next->runs, *own = &p->runs[t->first_run + t->runs - 1];
+    if (next->row_step > 1) {
+        for (; u < end && u->first != p->runs[t->first_run].first; u++)
+            touch_keys(s, x, u, 0, u->keys, a);
+        return;
+    }
+    const size_t beyond = (size_t)own->first + own->keys;
+    u = end - 1;
+    if (own->width >= own->keys && u->width >= u->keys)
+        touch_keys(s, x, u, beyond > u->first ? beyond - u->first : 0, u->keys, a);
+}
+
+/* To be touched while `granules` granules of tile `at` of `tiles` in lockstep are computed: where its rows of o go if
+ * these are its last; q of the next tile if they are its first; this one's share of the keys of the next chunk, or
+ * what the next tile needs. */
+static void look_ahead(const shape *s, const operands *x, const program *p, const state *t, uint32_t at, uint32_t tiles,
+                       const tile *next, bool begins, bool last, uint32_t granules, scratch *w)
+{
+    ahead *a = &w->ahead;
+    const size_t bytes = s->dim * attn_dtype_size(s->dtype);
+    *a = (ahead){0};
+    if (!t->left)
+        touch_rows(a, last ? x->o : (void *)x->partial, t->tile->row0, last ? bytes : s->dim * sizeof(float),
+                   t->tile->row_step, t->tile->count, true);
+    if (begins && next)
+        touch_rows(a, x->q, next->row0, bytes, next->row_step, next->count, false);
+    if (t->left) {
+        const run *u = &p->runs[t->run];
+        const size_t from = (size_t)t->granule * KEYS, chunk = (size_t)w->chunk * KEYS;
+        touch_keys(s, x, u, from + chunk * at / tiles, from + chunk * (at + 1) / tiles, a);
+    } else if (next) {
+        touch_new_keys(s, x, p, t->tile, next, a);
+    }
+    a->rows = a->rows / granules + 1;
+}

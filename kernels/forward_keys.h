@@ -1,0 +1,216 @@
+/* Keys and values for vectors: read where they lie, or gathered into panels. Part of forward_body.h, which explains. */
+
+enum {
+    GEOMETRY_LANES = LANES,     /* of the program's tiles */
+    GEOMETRY_VECTORS = VECTORS,
+    LEAST_TILES = 1,            /* that scratch memory has room for, */
+    MOST_TILES = 8,             /* and in a group */
+    AHEAD = 1, /* tiles from one to that whose rows are asked for */
+    IN_TURN = 0, /* whether groups of one tile go one after the other, each preparing the next */
+    PACKS = 0
+};
+#define TILED_BYTES(dim) ((size_t)0)
+
+struct panels {
+    float *k, *v;           /* [slots][KEYS][dim] */
+    uint32_t (*keys)[KEYS]; /* [slots]: what they hold */
+    uint32_t slots;
+    bool shared;            /* many tiles need the group's keys */
+};
+
+enum {
+    CHUNK_FLOATS = 8192, /* of k or v in a chunk: 32 KiB */
+    MAX_CHUNK_KEYS = 128,
+    MIN_CHUNK_KEYS = 64,
+    FEW_TILES = 4,     /* in a group: see in_place() */
+    SAME_SETS = 4096   /* bytes from a row to one that competes for the same lines of an L1 cache */
+};
+
+static extent_of_chunks lay_out_panels(arena *a, const shape *s, scratch *to)
+{
+    size_t keys = CHUNK_FLOATS / s->dim;
+    keys = keys > MAX_CHUNK_KEYS ? MAX_CHUNK_KEYS : keys < MIN_CHUNK_KEYS ? MIN_CHUNK_KEYS : keys;
+    const uint32_t chunk = (uint32_t)keys / KEYS, most = chunk + chunk / 4;
+    panels *p = arena_take(a, 1, sizeof *p);
+    panels of = {
+        .k = arena_take(a, most * KEYS * s->dim, sizeof *of.k),
+        .v = arena_take(a, most * KEYS * s->dim, sizeof *of.v),
+        .keys = arena_take(a, most, sizeof *of.keys),
+        .slots = most,
+    };
+    if (p)
+        *p = of;
+    to->panels = p;
+    return (extent_of_chunks){chunk, most, most};
+}
+
+static void forget_panels(scratch *w)
+{
+    memset(w->panels->keys, 0xff, w->panels->slots * sizeof *w->panels->keys);
+    memset(w->specials, 0, w->panels->slots * sizeof *w->specials);
+}
+
+static void begin_engine(void) {}
+static void end_engine(void) {}
+
+static void prepare_group(scratch *w, group g)
+{
+    w->panels->shared = g.tiles > FEW_TILES;
+}
+
+static void prepare_chunk(const state *t, scratch *w)
+{
+    (void)t;
+    (void)w;
+}
+
+static bool prepare_ahead(const shape *s, const operands *x, const program *p, const tile *begins, state *to, scratch *w)
+{
+    (void)s;
+    (void)x;
+    (void)p;
+    (void)begins;
+    (void)to;
+    (void)w;
+    return false;
+}
+
+static void settle_ahead(scratch *w)
+{
+    (void)w;
+}
+
+static void prepare_queries(const shape *s, state *t)
+{
+    (void)s;
+    (void)t;
+}
+
+/* How many granules of a run, from granule i on, are read where they are, their keys `step` apart.
+ * Teeth too, unless they compete for the same sets of the cache while many tiles need them: for few tiles, to
+ * gather them costs as much as to read them. */
+INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
+{
+    if (s->dtype != ATTN_F32 || u->list != RUN_COMB)
+        return 0;
+    size_t granules = u->keys / KEYS;
+    *step = 1;
+    if (u->width >= u->keys) { /* the last one may look beyond the run, but not beyond the tensor */
+        granules = (s->nk - u->first) / KEYS;
+        granules = granules < u->granules ? granules : u->granules;
+    } else if (u->width == 1 && (!w->panels->shared || u->step * s->dim * sizeof(float) % SAME_SETS != 0)) {
+        *step = u->step;
+    } else {
+        return 0;
+    }
+    return granules > i ? (uint32_t)granules - i : 0;
+}
+
+/* Whether k, at least, is read where it lies. */
+INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratch *w)
+{
+    size_t step = 0;
+    return is_careful(w) && !w->care.k_shift && in_place(s, u, i, w, &step) > 0 && step == 1;
+}
+
+/* The keys of a granule that was gathered. */
+INLINE const float *keys_of(const shape *s, const operands *x, const run *u, uint32_t i, const scratch *w, uint32_t slot)
+{
+    if (keys_in_place(s, u, i, w))
+        return (const float *)x->k + ((size_t)u->first + (size_t)i * KEYS) * s->dim;
+    return w->panels->k + (size_t)slot * KEYS * s->dim;
+}
+
+/* As gather(), for any granule. Without its k, a key is held under another name. */
+static void gather_with_care(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w,
+                             uint32_t slot)
+{
+    const uint32_t without_k = (uint32_t)keys_in_place(s, u, i, w) << 31;
+    size_t dim = s->dim, t0 = (size_t)i * KEYS;
+    float *k = w->panels->k + (size_t)slot * KEYS * dim, *v = w->panels->v + (size_t)slot * KEYS * dim;
+    uint32_t *held = w->panels->keys[slot];
+    size_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+    for (size_t r = 0; r < keys; r++) {
+        size_t key = key_of(p, u, t0 + r);
+        if (held[r] == ((uint32_t)key | without_k))
+            continue;
+        held[r] = (uint32_t)key | without_k;
+        if (!without_k)
+            widen_row(k + r * dim, x->k, key, dim, s->dtype);
+        if (w->care.k_shift)
+            shift_in(k + r * dim, dim, w->care.k_shift);
+        widen_row(v + r * dim, x->v, key, dim, s->dtype);
+        if (w->care.specials)
+            take_specials_out(w, slot, (uint32_t)r, v + r * dim, dim);
+        if (w->care.v_shift)
+            shift_in(v + r * dim, dim, w->care.v_shift);
+    }
+    for (size_t r = keys; r < KEYS; r++) { /* padding, as in gather() */
+        if (held[r] >> 31 == 0)
+            continue;
+        held[r] = UINT32_MAX;
+        memset(k + r * dim, 0, dim * sizeof *k);
+        memset(v + r * dim, 0, dim * sizeof *v);
+        w->specials[slot].any &= ~(1u << r);
+        w->specials[slot].infinite &= ~(1u << r);
+    }
+}
+
+/* Brings granule i of a run into slot `slot` of the panels. A slot that already holds the keys is left as it
+ * is: that is how tiles share what was gathered. */
+static void gather(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w, uint32_t slot)
+{
+    if (is_careful(w)) {
+        gather_with_care(s, x, p, u, i, w, slot);
+        return;
+    }
+    size_t dim = s->dim;
+    uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+    float *k = w->panels->k + (size_t)slot * KEYS * dim, *v = w->panels->v + (size_t)slot * KEYS * dim;
+    uint32_t *held = w->panels->keys[slot], tooth = t0 / u->width, within = t0 % u->width;
+    for (uint32_t r = 0; r < keys; r++) {
+        uint32_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
+        if (++within == u->width) {
+            within = 0;
+            tooth++;
+        }
+        if (held[r] == key)
+            continue;
+        held[r] = key;
+        widen_row(k + r * dim, x->k, key, dim, s->dtype);
+        widen_row(v + r * dim, x->v, key, dim, s->dtype);
+    }
+    for (uint32_t r = keys; r < KEYS; r++) { /* padding: any row will do (0 * NaN is noticed) */
+        if (held[r] != UINT32_MAX)
+            continue;
+        memset(k + r * dim, 0, dim * sizeof *k);
+        memset(v + r * dim, 0, dim * sizeof *v);
+    }
+}
+
+static uint32_t bring(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, uint32_t n,
+                      scratch *w, uint32_t at)
+{
+    size_t step = 1;
+    uint32_t here = is_careful(w) ? 0 : in_place(s, u, i, w, &step);
+    granule *g = w->granules + at;
+    if (here) {
+        n = here < n ? here : n;
+        size_t first = (u->first + (size_t)i * KEYS * step) * s->dim;
+        for (uint32_t a = 0; a < n; a++, first += KEYS * step * s->dim) {
+            g[a].k = (const float *)x->k + first;
+            g[a].v = (const float *)x->v + first;
+            g[a].stride = step * s->dim;
+        }
+        return n;
+    }
+    for (uint32_t a = 0; a < n; a++) {
+        const uint32_t slot = at + a; /* a chunk begins at the first */
+        gather(s, x, p, u, i + a, w, slot);
+        g[a].k = keys_of(s, x, u, i + a, w, slot);
+        g[a].v = w->panels->v + slot * KEYS * s->dim;
+        g[a].stride = s->dim;
+        g[a].slot = slot;
+    }
+    return n;
+}
