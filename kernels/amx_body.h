@@ -19,7 +19,7 @@
  *   - Q is the left operand as it is; the scale joins the scores in fp32. K and V are packed (amx_pack.h),
  *     a granule at a time, into panels that LOCKSTEP tiles share: these take a chunk of keys (256 KiB of
  *     panels, an eighth of L2) in turn, each with its O in L1, before the next chunk begins. Panels are
- *     found again by the keys they hold, so windows, whose tiles begin with different keys, share them as
+ *     found again by the keys they hold (amx_keys.h), so windows, whose tiles begin with different keys, share them as
  *     well. Packing a granule is about half the work of computing it for one tile, a thirtieth when 16
  *     tiles share.
  *   - The working set of a step, at dim 64: S 8, P 8, O 10, Q 4, panels 16 KiB. In a prototype, units of
@@ -35,9 +35,8 @@
  * result is not finite, could have lost terms to underflow, or met subnormal v and came out tiny, are left
  * to exact_row().
  *
- * Not measured. A prototype of this pipeline (dim 64 and whole tiles only, one thread) reached 850 to 1000
- * GFLOP/s at n = 4096, of a peak of 3050 to 3290, and was bound by loads and stores of tiles, no longer by
- * exp. This code has run on emulated tiles only. */
+ * Speed: 70 to 80% of the time is in step(), where storing a tile stops the products for about 45 cycles (docs/
+ * KERNELS.md has figures). */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -51,6 +50,7 @@
 #endif
 #include TILES
 
+#include "kernels/amx_keys.h"
 #include "kernels/amx_step.h"
 #include "kernels/amx_pack.h"
 #include "kernels/amx_rows.h"
@@ -75,11 +75,9 @@ static void *lay_out(arena *a, const shape *s)
         .k = arena_take(a, slots + UNIT_GRANULES, panel),
         .v = arena_take(a, slots + UNIT_GRANULES, panel),
         .panel_bytes = panel,
-        .slots = slots,
+        .held = {.keys = arena_take(a, slots, sizeof *z.held.keys), .used = arena_take(a, slots, sizeof *z.held.used),
+                 .slots = slots, .needed = 2, .age = UINT32_MAX},
         .chunk = chunk,
-        .first = arena_take(a, slots, sizeof *z.first),
-        .keys = arena_take(a, slots, sizeof *z.keys),
-        .used = arena_take(a, slots, sizeof *z.used),
         .subnormal = arena_take(a, slots + UNIT_GRANULES, sizeof *z.subnormal),
         .combs = arena_take(a, s->max_combs, sizeof *z.combs),
         .step = steps[depth - 1],
@@ -126,7 +124,7 @@ static void push(scratch *w, unit *n)
     w->step(&w->w, a, b, n);
     w->values_next = b;
     w->weights_next = n;
-    w->number++;
+    w->held.now++;
     if (a && a->chunk_of)
         join_chunk(w, a->chunk_of);
 }
@@ -140,22 +138,20 @@ static void drain(scratch *w)
 static void push_chunk(scratch *w, state *t)
 {
     const program *p = w->p;
-    if (t->in_flight + 2 >= w->number) /* its own last chunk may move references yet */
+    if (t->in_flight + 2 >= w->held.now) /* its own last chunk may move references yet */
         drain(w);
     t->chunk = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
     t->chunk_run = t->run;
     t->chunk_granule = t->granule;
     for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
-        unit *n = &w->units[w->number % 3];
+        unit *n = &w->units[w->held.now % 3];
         uint32_t granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
         begin_unit(n, t, granules);
-        n->parity = w->number % 2;
+        n->parity = w->held.now % 2;
         n->first = done == 0;
         for (uint32_t g = 0; g < granules; g++) {
-            uint32_t keys[KEYS];
             const run *u = &p->runs[t->run];
-            list_keys(p, u, t->granule, keys);
-            uint32_t slot = find_panel(w, keys);
+            const uint32_t slot = find_panel(w, u, t->granule);
             t->seen |= t->rows & place_granule(w, n, g, u, t->granule, slot);
             t->subnormal |= w->subnormal[slot];
             advance(p, &t->run, &t->granule);
@@ -163,7 +159,7 @@ static void push_chunk(scratch *w, state *t)
         if (done + granules == t->chunk) {
             n->chunk_of = t;
             t->left -= t->chunk;
-            t->in_flight = w->number;
+            t->in_flight = w->held.now;
         }
         push(w, n);
     }
@@ -189,13 +185,12 @@ static void prefetch_queries(const scratch *w, const tile *t)
 static void prefetch_rest(const scratch *w, const tile *t)
 {
     const size_t bytes = w->s->dim * sizeof(uint16_t);
-    uint32_t keys[KEYS];
     if (t->row_step == 1 || !t->granules)
         return;
-    list_keys(w->p, &w->p->runs[t->first_run], 0, keys);
-    for (uint32_t i = 0; i < KEYS && keys[i] != UINT32_MAX; i++) {
-        prefetch_row(w->x->k, keys[i], bytes, false);
-        prefetch_row(w->x->v, keys[i], bytes, false);
+    const run *u = &w->p->runs[t->first_run];
+    for (uint32_t i = 0; i < KEYS && i < u->keys && u->list == RUN_COMB && u->width == 1; i++) {
+        prefetch_row(w->x->k, u->first + (size_t)i * u->step, bytes, false);
+        prefetch_row(w->x->v, u->first + (size_t)i * u->step, bytes, false);
     }
     for (uint32_t r = 0; r < t->count; r++)
         if (w->last)
@@ -240,11 +235,10 @@ static void compute(const shape *s, const operands *x, const program *p, const g
     w->p = p;
     w->count = done;
     w->last = last;
-    w->number = 3;
-    w->hand = 0;
     w->values_next = w->weights_next = NULL;
-    memset(w->first, 0xff, w->slots * sizeof *w->first); /* the panels hold nothing of this head */
-    memset(w->used, 0, w->slots * sizeof *w->used);
+    if (w->holds != x->keys_id)
+        directory_forget(&w->held);
+    w->holds = x->keys_id;
     unsigned control = _mm_getcsr();
     _mm_setcsr(control | FLUSH);
     tiles_open();
@@ -255,9 +249,6 @@ static void compute(const shape *s, const operands *x, const program *p, const g
     _mm_setcsr(control);
 }
 
-/* Reckoned, not fitted: a prototype took about 800 cycles for a granule of 32 x 32 at dim 64, of which a quarter
- * is left of exp once it overlaps; packing is counted in instructions. */
-#define MULTIPLY 0.15f
 extern const kernel KERNEL_SYMBOL;
 const kernel KERNEL_SYMBOL = {
     KERNEL_FIELDS,
@@ -265,9 +256,9 @@ const kernel KERNEL_SYMBOL = {
     .geometry = {ROWS, 1, KEYS},
     .max_group = LOCKSTEP,
     .packs = true,
-    .rates = {{[WORK_FMA_1] = MULTIPLY, [WORK_FMA_2] = MULTIPLY, [WORK_FMA_MORE] = MULTIPLY, [WORK_WEIGHT] = 6,
-               [WORK_MASK] = 2, [WORK_GRANULE] = 30, [WORK_GATHER] = 0.1f, [WORK_STREAM] = 0.02f, [WORK_ROW] = 0.15f,
-               [WORK_FAR] = 20, [WORK_CARRY] = 0.1f, [WORK_TILE] = 200}},
+    .rates = {{[WORK_FMA_1] = 0.218f, [WORK_FMA_2] = 0.65f, [WORK_FMA_MORE] = 0.55f, [WORK_WEIGHT] = 10.3f,
+               [WORK_MASK] = 3.52f, [WORK_GRANULE] = 20.4f, [WORK_GATHER] = 0.0238f, [WORK_STREAM] = 0.052f,
+               [WORK_ROW] = 0.532f, [WORK_FAR] = 26.4f, [WORK_CARRY] = 1.15f, [WORK_TILE] = 416}}, /* Emerald Rapids, gcc 12 */
     .scratch = lay_out,
     .run = compute,
 };

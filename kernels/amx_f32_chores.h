@@ -72,7 +72,7 @@ static __attribute__((noinline)) void do_chore(chores *c)
     }
     const uint32_t slot = c->fills[(i - c->query_chores) / c->fill_chores], part = (i - c->query_chores) % c->fill_chores;
     if (part == 0)
-        begin_fill(c, to->keys[slot]);
+        begin_fill(c, to->held.keys[slot]);
     if (part >= KEY_CHORES) {
         const uint32_t column = (part - KEY_CHORES) / VALUE_PARTS, step = (part - KEY_CHORES) % VALUE_PARTS;
         if (step < 2)

@@ -27,6 +27,7 @@
 #define TILES "kernels/amx_tiles.h" /* tests put an emulation here */
 #endif
 #include TILES
+#include "kernels/amx_keys.h"
 
 enum {
     LOCKSTEP = 32, /* tiles that take the same chunk before the next one begins */
@@ -42,8 +43,7 @@ struct job;
 
 enum {
     CHUNK = 8,       /* granules: at dim 64, 192 KiB of panels, a tenth of L2 */
-    CHUNK_MOST = 10,
-    BUCKETS = 256    /* of slots, by their keys */
+    CHUNK_MOST = 10
 };
 
 /* Keys and values packed for AMX, found again by the keys they hold. */
@@ -51,12 +51,8 @@ struct panels {
     uint8_t *k, *v;         /* [slots][depth] blocks */
     size_t bytes;           /* of k or v in a slot */
     uint32_t depth;         /* ceil(dim / 32) */
-    uint32_t (*keys)[KEYS]; /* [slots]; UINT32_MAX: padding, or nothing */
-    uint64_t *used;         /* [slots]: last by which chunk */
+    directory held;         /* by chunks */
     bool *huge;             /* [slots]: some k is */
-    uint32_t slots, hand;
-    uint64_t number, age;   /* of the chunk; what is not used for that many may be needed no more */
-    uint32_t bucket[BUCKETS]; /* which slot may hold keys of this hash */
     /* Of the pipeline: */
     float *s, *o;           /* scores of a granule; o of a chunk, [32 depth][ROWS] */
     uint8_t *p[2];          /* weights, a block each */
@@ -117,7 +113,7 @@ static bool prepare_ahead(const shape *s, const operands *x, const program *p, c
     for (uint32_t i = 0; i < n; i++) {
         const run *u = &p->runs[r];
         bool found;
-        const uint32_t slot = find_slot(a, list_keys(s, p, u, at), &found);
+        const uint32_t slot = find_slot(&a->held, list_keys(p, u, at, s->nk), &found);
         if (!found) {
             w->specials[slot] = (special_keys){0};
             c->fills[fills++] = slot;
@@ -143,7 +139,7 @@ static __attribute__((noinline)) void score_by_vectors(const shape *s, const ope
 {
     enum { AT_ONCE = 8 };
     const size_t dim = s->dim;
-    const uint32_t *keys = w->panels->keys[g->slot];
+    const uint32_t *keys = w->panels->held.keys[g->slot];
     float *k = w->panels->rows[0];
     for (uint32_t r = 0; r < KEYS; r++, k += dim) {
         if (keys[r] == UINT32_MAX) {

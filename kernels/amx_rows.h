@@ -27,15 +27,12 @@ typedef struct scratch {
     buffers w, spare;      /* `spare` has its own s and p, and the same o */
     state *states;         /* [LOCKSTEP] */
     unit units[3];         /* in the pipeline: number n in units[n % 3] */
-    uint64_t number;       /* of the next unit */
     unit *values_next, *weights_next; /* what has got so far */
     uint8_t *k, *v;        /* panels of packed granules, [slots + UNIT_GRANULES] */
     size_t panel_bytes;    /* of k or v, of a granule */
-    uint32_t slots, hand;  /* the last UNIT_GRANULES panels are for redo_chunk() */
+    uint64_t holds;        /* keys_id of the operands whose keys are in the panels */
+    directory held;        /* by units; the last UNIT_GRANULES panels, beyond its slots, are for redo_chunk() */
     uint32_t chunk;        /* granules; a last one takes a quarter more rather than leave a crumb */
-    uint32_t *first;       /* [slots]: first key of what a panel holds, */
-    uint32_t (*keys)[KEYS];  /* and all of them; UINT32_MAX: padding */
-    uint64_t *used;        /* [slots]: by unit number */
     bool *subnormal;       /* [slots]: v has some */
     attn_comb *combs;      /* for exact_row() */
     step_fn *step;
@@ -56,30 +53,6 @@ INLINE const float *o_row(const float *o, uint32_t column16, uint32_t row)
 
 /* ---- keys ---- */
 
-/* The keys of granule i of a run. */
-static void list_keys(const program *p, const run *u, uint32_t i, uint32_t keys[KEYS])
-{
-    size_t t0 = (size_t)i * KEYS, count = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
-    if (u->list != RUN_COMB) {
-        for (size_t t = 0; t < count; t++)
-            keys[t] = u->first + p->offsets[u->list + t0 + t];
-    } else if (u->width >= u->keys) {
-        for (uint32_t t = 0; t < KEYS; t++)
-            keys[t] = u->first + (uint32_t)t0 + t;
-    } else {
-        size_t tooth = t0 / u->width, within = t0 % u->width;
-        for (size_t t = 0; t < count; t++) {
-            keys[t] = (uint32_t)(u->first + tooth * u->step + within);
-            if (++within == u->width) {
-                within = 0;
-                tooth++;
-            }
-        }
-    }
-    for (size_t t = count; t < KEYS; t++)
-        keys[t] = UINT32_MAX;
-}
-
 static void fill_panel(scratch *w, uint32_t slot, const uint32_t keys[KEYS])
 {
     uint8_t *v = w->v + slot * w->panel_bytes;
@@ -87,29 +60,13 @@ static void fill_panel(scratch *w, uint32_t slot, const uint32_t keys[KEYS])
     w->subnormal[slot] = has_subnormals(v, w->panel_bytes);
 }
 
-/* The panel that holds these keys: an old one if there is one, so that tiles share what was packed; else the
- * next in turn that no unit in the pipeline needs. */
-static uint32_t find_panel(scratch *w, const uint32_t keys[KEYS])
+/* The panel of granule i of a run: an old one if there is one, so that tiles share what was packed. */
+static uint32_t find_panel(scratch *w, const run *u, uint32_t i)
 {
-    const __m512i key = _mm512_set1_epi32((int)keys[0]);
-    for (uint32_t slot = 0; slot < w->slots; slot += 16) {
-        uint32_t same = _mm512_cmpeq_epi32_mask(_mm512_load_si512(w->first + slot), key);
-        for (; same; same &= same - 1) {
-            uint32_t found = slot + (uint32_t)__builtin_ctz(same);
-            if (memcmp(w->keys[found], keys, sizeof w->keys[found]) == 0) {
-                w->used[found] = w->number;
-                return found;
-            }
-        }
-    }
-    while (w->used[w->hand] + 2 >= w->number)
-        w->hand = (w->hand + 1) % w->slots;
-    uint32_t slot = w->hand;
-    w->hand = (w->hand + 1) % w->slots;
-    w->first[slot] = keys[0];
-    memcpy(w->keys[slot], keys, sizeof w->keys[slot]);
-    w->used[slot] = w->number;
-    fill_panel(w, slot, keys);
+    bool found;
+    const uint32_t slot = find_slot(&w->held, list_keys(w->p, u, i, w->s->nk), &found);
+    if (!found)
+        fill_panel(w, slot, w->held.keys[slot]);
     return slot;
 }
 
@@ -164,15 +121,18 @@ static void chunk_sums(const scratch *w, float sums[ROWS])
 static unit *repeat_unit(scratch *w, const state *t, unit *n, uint32_t *in, uint32_t *granule,
                          uint32_t done)
 {
-    uint32_t keys[KEYS], granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
+    uint32_t granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
     begin_unit(n, t, granules);
     n->parity = 0;
     n->first = done == 0;
     for (uint32_t g = 0; g < granules; g++) {
         const run *u = &w->p->runs[*in];
-        list_keys(w->p, u, *granule, keys);
-        fill_panel(w, w->slots + g, keys);
-        place_granule(w, n, g, u, *granule, w->slots + g);
+        const key_list list = list_keys(w->p, u, *granule, w->s->nk);
+        _Alignas(64) uint32_t keys[KEYS];
+        _mm512_store_si512(keys, list.lo);
+        _mm512_store_si512(keys + 16, list.hi);
+        fill_panel(w, w->held.slots + g, keys);
+        place_granule(w, n, g, u, *granule, w->held.slots + g);
         advance(w->p, in, granule);
     }
     return n;
