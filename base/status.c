@@ -35,6 +35,7 @@ const char *attn_status_name(attn_status status)
     case ATTN_ENOMEM: return "out of memory";
     case ATTN_EIO: return "the machine failed";
     case ATTN_EINTERNAL: return "internal error";
+    case ATTN_EWRONG: return "wrong numbers";
     }
     return "unknown status";
 }

@@ -123,6 +123,7 @@ int cli_fail(attn_status status, const attn_error *err)
     static const int codes[] = {
         [ATTN_OK] = EXIT_FINE,          [ATTN_EINVAL] = EXIT_INPUT,  [ATTN_EUNAVAILABLE] = EXIT_INPUT,
         [ATTN_ENOMEM] = EXIT_MACHINE,   [ATTN_EIO] = EXIT_MACHINE,   [ATTN_EINTERNAL] = EXIT_INTERNAL,
+        [ATTN_EWRONG] = EXIT_WRONG,
     };
     return cli_complain(codes[status], "%s", err->message);
 }

@@ -10,7 +10,7 @@ static const struct {
     const char *meaning;
 } exits[] = {
     {EXIT_FINE, "fine"},
-    {EXIT_INPUT, "bad input: arguments, specs, or files, databases and plugins that cannot be used"},
+    {EXIT_INPUT, "bad input: arguments, specs, or files, databases, plugins and external kernels that cannot be used"},
     {EXIT_REGRESSED, "regressed"},
     {EXIT_INCONCLUSIVE, "inconclusive"},
     {EXIT_INCOMPARABLE, "incomparable"},
@@ -27,6 +27,8 @@ static const struct {
     {"ATTNLAB_DB", "the database, where --db is not given (default results/attnlab.db)"},
     {"ATTNLAB_DB_WAIT", "seconds to wait for a database that others write to (default 10)"},
     {"ATTNLAB_PLUGINS", "plugins to load, colon-separated"},
+    {"PYTHON", "command that runs Python where PyTorch and ONNX Runtime are, for external kernels (default python3)"},
+    {"TMPDIR", "folder for the operands of external kernels, which both sides must see (default /dev/shm)"},
     {"ATTN_DISABLE_CPU", "CPU features not to use, comma-separated: amx,avx512,avx2"},
     {"NO_COLOR", "no colours when set"},
 };

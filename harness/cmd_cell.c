@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/cli.h"
+#include "harness/ext.h"
 #include "harness/input.h"
 #include "harness/run.h"
 
@@ -22,6 +23,7 @@ static const option options[] = {
     {"seed", OPTION_SEED, "SEED", "seed", NULL, 0, 0, NULL, false},
     {"metrics", OPTION_TEXT, "LIST", "metrics", NULL, 0, 0, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds for each pass", NULL, 0, 0, NULL, false},
+    EXT_OPTIONS,
     {0},
 };
 
@@ -54,7 +56,46 @@ static attn_status measure(bench *b, const metric_set *set, attn_error *err)
     return status;
 }
 
-static attn_status prepare_and_measure(const cell *c, const char *lowering, const metric_set *set, double seconds,
+/* What computes the cell. */
+typedef struct means {
+    const char *lowering;
+    ext_start external; /* command NULL: a kernel of ours */
+} means;
+
+/* Starts the external kernel and lets it compute once: who is wrong is not timed. */
+static attn_status prepare_external(bench *b, const means *how, attn_error *err)
+{
+    attn_status status = ext_open(&b->ext, &how->external, false, err);
+    if (!status)
+        status = ext_prepare(b->ext, b->cell, b->layout, b->q, b->k, b->v, err);
+    if (!status)
+        status = ext_compute(b->ext, b->o, err);
+    if (!status)
+        status = ext_verify(b->cell, b->layout, b->q, b->k, b->v, b->o, err);
+    if (status)
+        return status;
+    const char *const texts[][2] = {{"version", ext_version(b->ext)}, {"setup", ext_setup(b->ext)}};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        wire_send_sample(stdout, texts[i][0], "",
+                         &(sample){.kind = RECORD_TEXT, .text = (char *)(size_t)texts[i][1]});
+    return ATTN_OK;
+}
+
+static attn_status prepare_plan(bench *b, const means *how, attn_error *err)
+{
+    const cell *c = b->cell;
+    const attn_problem problem = {.layout = b->layout,
+                                  .batch = c->batch,
+                                  .kv_heads = c->kv_heads,
+                                  .dim = c->dim,
+                                  .dtype = c->dtype,
+                                  .threads = c->threads,
+                                  .kernel = c->kernel,
+                                  .lowering = how->lowering};
+    return attn_plan_create(&b->plan, &problem, err);
+}
+
+static attn_status prepare_and_measure(const cell *c, const means *how, const metric_set *set, double seconds,
                                        attn_error *err)
 {
     const input_shape shape = {c->batch, c->heads, c->kv_heads, c->n, c->n, c->dim};
@@ -80,19 +121,12 @@ static attn_status prepare_and_measure(const cell *c, const char *lowering, cons
     if (!status)
         status = input_fill(c->input, &shape, c->dtype, c->seed, b.q, b.k, b.v, err);
     if (!status) {
-        const attn_problem problem = {.layout = layout,
-                                      .batch = c->batch,
-                                      .kv_heads = c->kv_heads,
-                                      .dim = c->dim,
-                                      .dtype = c->dtype,
-                                      .threads = c->threads,
-                                      .kernel = c->kernel,
-                                      .lowering = lowering};
         b.layout = layout;
-        status = attn_plan_create(&b.plan, &problem, err);
+        status = (how->external.command ? prepare_external : prepare_plan)(&b, how, err);
     }
     if (!status)
         status = measure(&b, set, err);
+    ext_close(b.ext);
     attn_plan_destroy(b.plan);
     attn_layout_destroy(layout);
     attn_spec_destroy(spec);
@@ -123,11 +157,24 @@ static int run(const args *a)
     attn_error err;
     metric_set set;
     for (size_t i = 0; options[i].name; i++)
-        if (!cli_given(a, options[i].name))
+        if (!cli_given(a, options[i].name) && !options[i].repeat)
             return cli_complain(EXIT_INPUT, "cell needs %s; 'attnlab run' calls it", options[i].name);
+    char *start = NULL;
+    means how = {.lowering = cli_text(a, "lowering")};
     attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), &err);
+    if (!status && ext_is_name(c.kernel)) {
+        const char *const *given;
+        const size_t count = cli_texts(a, "ext", &given);
+        status = ext_command(&start, c.kernel, given, count, &err);
+        how.external = (ext_start){.kernel = c.kernel,
+                                   .command = start,
+                                   .timeout = cli_seconds(a, "ext-timeout"),
+                                   .threads = c.threads};
+        how.external.plugin_count = cli_texts(a, "plugin", &how.external.plugins);
+    }
     if (!status)
-        status = prepare_and_measure(&c, cli_text(a, "lowering"), &set, cli_seconds(a, "max-time"), &err);
+        status = prepare_and_measure(&c, &how, &set, cli_seconds(a, "max-time"), &err);
+    free(start);
     wire_send(stdout, status ? &(wire_line){.kind = WIRE_ERROR, .status = status, .text = err.message}
                              : &(wire_line){.kind = WIRE_DONE});
     return EXIT_FINE; /* the last line tells how it went */

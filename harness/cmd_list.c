@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "harness/cli.h"
 #include "harness/emit.h"
+#include "harness/ext.h"
 #include "harness/host_files.h"
 #include "harness/metric.h"
 #include "harness/plot.h"
@@ -139,6 +140,18 @@ static bool list_kernels(listing *l)
     return true;
 }
 
+static bool list_externals(listing *l)
+{
+    for (const ext_shipped *s = ext_shipped_list; s->name; s++) {
+        char name[80];
+        snprintf(name, sizeof name, EXT_PREFIX "%s", s->name);
+        const char *why = ext_unavailable(s);
+        emit_value row[COLUMNS] = {[ISA] = emit_text(EXT_ISA)};
+        put(l, name, s->summary, why, row);
+    }
+    return true;
+}
+
 static bool list_metrics(listing *l)
 {
     for (size_t i = 0; metrics[i]; i++) {
@@ -180,6 +193,7 @@ static const struct kind {
      1u << NAME | 1u << PARAMETERS | 1u << SUMMARY | 1u << ORIGIN | 1u << SOURCE},
     {"kernels", "Kernels, in order of preference", "kernel", list_kernels,
      1u << NAME | 1u << ISA | 1u << DTYPES | 1u << SUMMARY | 1u << REASON},
+    {"externals", "External kernels, by other people", "external", list_externals, 1u << NAME | 1u << SUMMARY | 1u << REASON},
     {"metrics", "Metrics", "metric", list_metrics, 1u << NAME | 1u << SUMMARY | 1u << REASON},
     {"plots", "Plots", "plot", list_plots, 1u << NAME | 1u << SUMMARY | 1u << REASON},
 };
@@ -205,7 +219,7 @@ static int unknown(const char *name)
     return near.best
                ? cli_complain(EXIT_INPUT, "list: unknown kind '%.60s'; did you mean '%s'?", name, near.best)
                : cli_complain(EXIT_INPUT,
-                              "list: unknown kind '%.60s'; there are patterns, kernels, metrics, plots",
+                              "list: unknown kind '%.60s'; there are patterns, kernels, externals, metrics, plots",
                               name);
 }
 
@@ -262,7 +276,7 @@ const command cmd_list = {
     .operands = "[KIND]",
     .max_operands = 1,
     .summary = "patterns, kernels, metrics and plots, with why a thing is unavailable",
-    .details = "KIND is one of patterns, kernels, metrics, plots; without it all are listed. Parameters "
+    .details = "KIND is one of patterns, kernels, externals, metrics, plots; without it all are listed. Parameters "
                "show their defaults; where words are to be chosen from, the first is the default. Every "
                "pattern also takes causal=0, which lets queries see later keys.",
     .options = options,

@@ -16,8 +16,9 @@ static const option options[] = {
      NULL, false},
     {"dtype", OPTION_CHOICE, "TYPE", "of q, k, v and o", "f32", 0, 0, "f32|bf16|f16", false},
     {"direction", OPTION_CHOICE, "WAY", "what to compute", "fwd", 0, 0, DIRECTION_CHOICES, false},
-    {"kernel", OPTION_TEXT, "NAME", "kernel, never replaced by another; auto: the planner's choice", "auto",
-     0, 0, NULL, false},
+    {"kernel", OPTION_TEXT, "NAME", "kernel, never replaced by another; auto: the planner's choice; ext:NAME: an "
+     "external one", "auto", 0, 0, NULL, false},
+    EXT_OPTIONS,
     {"plan", OPTION_CHOICE, "HOW", "choose the lowering by estimate, or measure those that might be fastest", "estimate", 0,
      0, "estimate|measure", false},
     {"lowering", OPTION_TEXT, "NAME", "take this one: natural, classes, ... as --explain names them", NULL, 0, 0, NULL,
@@ -50,10 +51,27 @@ typedef struct session {
     progress bar;
     bool resume;
     size_t failures;
-    attn_status failure; /* of the first cell that failed */
+    attn_status failure; /* of the first cell that failed, wrong numbers before others */
 } session;
 
 /* ---- from arguments to a request ---- */
+
+/* Whether the external kernel is there at all, before anything is measured; and no option that means nothing to it. */
+static attn_status check_external(const run_request *r, bool explain, attn_error *err)
+{
+    char *start = NULL;
+    ext *e = NULL;
+    const char *idle = explain ? "--explain" : r->lowering ? "--lowering" : r->plan == ATTN_PLAN_MEASURE ? "--plan" : NULL;
+    if (idle)
+        return attn_fail(err, ATTN_EINVAL, "%s has no meaning with --kernel %s: external kernels plan nothing", idle,
+                         r->kernel);
+    attn_status status = ext_command(&start, r->kernel, r->exts, r->ext_count, err);
+    if (!status)
+        status = ext_open(&e, &(ext_start){.kernel = r->kernel, .command = start, .timeout = r->ext_timeout}, true, err);
+    ext_close(e);
+    free(start);
+    return status;
+}
 
 static attn_status make_request(run_request *out, const args *a, attn_error *err)
 {
@@ -71,6 +89,7 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         .seed = cli_seed(a, "seed"),
         .seconds = cli_seconds(a, "max-time"),
         .label = cli_text(a, "label"),
+        .ext_timeout = cli_seconds(a, "ext-timeout"),
     };
     r.spec_count = cli_texts(a, "p", &r.specs);
     if (!r.spec_count) {
@@ -81,11 +100,16 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
     r.dim_count = cli_axis(a, "d", &r.dims);
     r.kv_heads = cli_given(a, "kv-heads") ? cli_size(a, "kv-heads") : r.heads;
     r.plugin_count = cli_texts(a, "plugin", &r.plugins);
+    r.ext_count = cli_texts(a, "ext", &r.exts);
     if (r.direction != FORWARD)
         return attn_fail(err, ATTN_EINVAL,
                          "--direction %s: no kernel computes it yet; only fwd can be measured",
                          r.direction == BACKWARD ? "bwd" : "decode");
-    attn_status status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), err);
+    attn_status status = ext_check_given(r.exts, r.ext_count, err);
+    if (!status && ext_is_name(r.kernel))
+        status = check_external(&r, cli_flag(a, "explain"), err);
+    if (!status)
+        status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), err);
     if (!status)
         *out = r;
     return status;
@@ -97,6 +121,8 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
 static attn_status measure(const session *x, const sweep_cell *c, samples *out, attn_error *err)
 {
     attn_status status = ATTN_OK;
+    if (ext_is_name(x->request->kernel)) /* its own process is another anyway, and long to start */
+        return run_process(x->request, c, &x->request->metrics, out, &x->bar, err);
     if (x->together.count)
         status = run_process(x->request, c, &x->together, out, &x->bar, err);
     for (size_t i = 0; i < x->alone.count && !status; i++) {
@@ -112,7 +138,7 @@ static void report_failure(session *x, const sweep_cell *c, attn_status status, 
     sweep_cell_name(c, name, sizeof name);
     progress_clear(&x->bar);
     cli_complain(EXIT_MACHINE, "%s failed: %s", name, why->message);
-    if (!x->failures++)
+    if (!x->failures++ || status == ATTN_EWRONG)
         x->failure = status;
 }
 
@@ -133,8 +159,10 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
     progress_show(&x->bar, name, "");
     store_now(started);
     const attn_status failed = measure(x, c, &list, &why);
-    samples_add(&list, &(record){.series = "plan", .kind = RECORD_TEXT, .text = c->chosen_by});
-    samples_add(&list, &(record){.series = "lowering", .kind = RECORD_TEXT, .text = c->lowering});
+    if (c->chosen_by)
+        samples_add(&list, &(record){.series = "plan", .kind = RECORD_TEXT, .text = c->chosen_by});
+    if (*c->lowering)
+        samples_add(&list, &(record){.series = "lowering", .kind = RECORD_TEXT, .text = c->lowering});
     store_now(finished);
     progress_clear(&x->bar);
     if (!run_signals_look() || !failed) {
@@ -157,6 +185,15 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
 }
 
 /* ---- all of them ---- */
+
+/* A cell of ours was found good before it was measured: what then goes wrong is the machine's doing or ours. */
+static int exit_of(attn_status failure)
+{
+    return failure == ATTN_EWRONG                                       ? EXIT_WRONG
+           : failure == ATTN_EINTERNAL                                  ? EXIT_INTERNAL
+           : failure == ATTN_EINVAL || failure == ATTN_EUNAVAILABLE ? EXIT_INPUT
+                                                                        : EXIT_MACHINE;
+}
 
 static int measure_all(session *x, const sweep *cells)
 {
@@ -181,7 +218,7 @@ static int measure_all(session *x, const sweep *cells)
                             "measures the rest",
                             store_file(x->s));
     if (x->failures)
-        return cli_complain(x->failure == ATTN_EINTERNAL ? EXIT_INTERNAL : EXIT_MACHINE,
+        return cli_complain(exit_of(x->failure),
                             "%zu of %zu cells failed; the others are in %s", x->failures, cells->count,
                             store_file(x->s));
     return printed ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");
@@ -259,6 +296,13 @@ const command cmd_run = {
         "the database has it finished by this very program file on this machine with at least the "
         "metrics asked for, whatever --max-time was. A cell that crashes or runs out of memory is "
         "reported, stored as failed and passed over; the exit code is then 70 or 74.\n"
+        "\n"
+        "--kernel ext:NAME measures somebody else's implementation on the same inputs: one that 'attnlab list externals' "
+        "shows, or any command that --ext names and that answers JSON lines (docs/EXTERNAL.md). It is compared with the "
+        "fp64 oracle before it is timed. One that fails costs its cells (exit 2), one that is wrong gives exit 14.\n"
+        "\n"
+        "  PYTHON=~/torch/bin/python3 attnlab run --kernel ext:torch-sdpa -p dense -n 4k\n"
+        "  attnlab run --kernel ext:mine --ext mine=./mine.so -p local -n 4k\n"
         "\n"
         "--plan measure runs the lowerings that might be fastest of each cell for about a second before "
         "anything is measured; what comes out is kept in the database and used from then on (see "

@@ -11,6 +11,7 @@ extern const command cmd_fit;
 extern const command cmd_plot;
 extern const command cmd_db;
 extern const command cmd_doctor;
+extern const command cmd_adapter;
 extern const command cmd_cell;
 extern const command cmd_calibrate;
 
@@ -25,6 +26,7 @@ const command *const commands[] = {
     &cmd_plot,
     &cmd_db,
     &cmd_doctor,
+    &cmd_adapter,
     &cmd_cell,
     &cmd_calibrate,
     NULL,

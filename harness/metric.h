@@ -7,15 +7,17 @@
 #define HARNESS_METRIC_H
 
 #include "harness/cell.h"
+#include "harness/ext.h"
 #include "harness/recorder.h"
 
 /* A cell ready to be measured. */
 typedef struct bench {
     const cell *cell;
     const attn_layout *layout;
-    attn_plan *plan;
+    attn_plan *plan;      /* NULL where `ext` computes */
+    ext *ext;             /* an external kernel, prepared and verified; else NULL */
     void *q, *k, *v, *o;  /* of the cell's dtype; o is the metric's to overwrite */
-    float *lse;
+    float *lse;           /* not written by external kernels */
     double seconds;       /* time this pass may take, about */
 } bench;
 

@@ -40,7 +40,10 @@ typedef struct run_request {
     size_t batch, heads, kv_heads;
     attn_dtype dtype;
     direction direction;
-    const char *kernel; /* "auto" or a name */
+    const char *kernel; /* "auto", a name, or "ext:NAME" */
+    const char *const *exts; /* the values of --ext */
+    size_t ext_count;
+    double ext_timeout;
     attn_plan_mode plan;
     const char *lowering; /* NULL: the planner's choice */
     int threads;        /* 0: all */
@@ -89,7 +92,8 @@ void run_signals_catch(void);
 bool run_signals_look(void);
 
 /* Measures `metrics` of a cell in a fresh process, adding to `out`. A process that dies is an error that says
- * how: ATTN_ENOMEM where the kernel killed it, else ATTN_EINTERNAL. A signal kills the
+ * how: ATTN_ENOMEM where the kernel killed it, else ATTN_EINTERNAL. An external kernel's failures are ATTN_EINVAL, its
+ * wrong numbers ATTN_EWRONG. A signal kills the
  * process; run_signals_look() then says so. */
 attn_status run_process(const run_request *request, const sweep_cell *c, const metric_set *metrics,
                         samples *out, const progress *p, attn_error *err);

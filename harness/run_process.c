@@ -94,9 +94,9 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
                          int *out, int *err_out, attn_error *err)
 {
     const cell *k = &c->key;
-    char seconds[WORD];
+    char seconds[WORD], patience[WORD];
     words w = {.count = 0};
-    char **arguments = calloc(MOST_WORDS + 2 * r->plugin_count, sizeof *arguments);
+    char **arguments = calloc(MOST_WORDS + 2 * (r->plugin_count + r->ext_count), sizeof *arguments);
     if (!arguments)
         return attn_fail(err, ATTN_ENOMEM, "out of memory starting a process");
     add(&w, "attnlab", "cell");
@@ -108,18 +108,21 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
     add_number(&w, "--kv-heads", k->kv_heads);
     add(&w, "--dtype", attn_dtype_name(k->dtype));
     add(&w, "--kernel", k->kernel);
-    add(&w, "--lowering", c->lowering);
+    add(&w, "--lowering", *c->lowering ? c->lowering : "none");
     add_number(&w, "--threads", (unsigned long long)k->threads);
     add(&w, "--input", k->input);
     add_number(&w, "--seed", k->seed);
     add(&w, "--metrics", set->names);
     snprintf(seconds, sizeof seconds, "%.17g", r->seconds);
     add(&w, "--max-time", seconds);
+    snprintf(patience, sizeof patience, "%.17g", r->ext_timeout);
+    add(&w, "--ext-timeout", patience);
     size_t count = w.count;
     memcpy(arguments, w.at, count * sizeof *arguments);
-    for (size_t i = 0; i < r->plugin_count; i++) {
+    for (size_t i = 0; i < r->plugin_count + r->ext_count; i++) {
+        const bool plugin = i < r->plugin_count;
         w.count = 0;
-        add(&w, "--plugin", r->plugins[i]);
+        add(&w, plugin ? "--plugin" : "--ext", plugin ? r->plugins[i] : r->exts[i - r->plugin_count]);
         memcpy(arguments + count, w.at, 2 * sizeof *arguments);
         count += 2;
     }
@@ -273,6 +276,8 @@ attn_status run_process(const run_request *request, const sweep_cell *c, const m
         kill(child, SIGKILL);
     while (waitpid(child, &ended, 0) < 0 && errno == EINTR) {
     }
+    if (ended && ext_is_name(c->key.kernel)) /* its operands, where nobody was left to remove them */
+        ext_folder_sweep();
     close(from);
     close(complaints);
     free(l.line);

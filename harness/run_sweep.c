@@ -1,6 +1,7 @@
 /* From a request to its cells, each checked before any is measured. */
 #include "harness/run.h"
 
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,28 @@ static attn_status plan_cell(sweep_cell *c, const run_request *request, const at
     return status;
 }
 
+/* External kernels plan nothing: what they refuse is seen when they are asked. */
+static attn_status place_external(sweep_cell *c, const run_request *r, const attn_layout *layout, attn_error *err)
+{
+    uint64_t pairs;
+    if (__builtin_mul_overflow(attn_layout_pairs_all_heads(layout), c->key.batch, &pairs))
+        return attn_fail(err, ATTN_EINVAL, "more than 2^64 pairs; take smaller n, heads or batch");
+    c->spec_resolved = strdup(attn_layout_text(layout));
+    c->kernel = strdup(r->kernel);
+    c->isa = strdup(EXT_ISA);
+    c->key.kernel = c->kernel;
+    c->key.threads = r->threads ? r->threads : omp_get_max_threads();
+    c->about = (store_cell){
+        .cell = &c->key,
+        .pattern = c->about.pattern,
+        .spec_resolved = c->spec_resolved,
+        .isa = c->isa,
+        .pairs_total = pairs,
+    };
+    return c->spec_resolved && c->kernel && c->isa
+               ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory planning the sweep");
+}
+
 static attn_status check_cell(sweep_cell *c, const run_request *request, const attn_spec *spec,
                               attn_error *err)
 {
@@ -111,7 +134,7 @@ static attn_status check_cell(sweep_cell *c, const run_request *request, const a
     if (!status && (status = attn_layout_create(&layout, spec, k->n, k->n, k->heads, err)))
         status = blame(c, status, err);
     if (!status)
-        status = plan_cell(c, request, layout, err);
+        status = (ext_is_name(request->kernel) ? place_external : plan_cell)(c, request, layout, err);
     attn_layout_destroy(layout);
     return status;
 }
@@ -240,6 +263,12 @@ char *run_command_line(const run_request *r, int threads)
     fprintf(out, " --batch %zu --heads %zu --kv-heads %zu --dtype %s --direction %s --kernel", r->batch,
             r->heads, r->kv_heads, attn_dtype_name(r->dtype), direction_names[r->direction]);
     word(out, r->kernel);
+    for (size_t i = 0; i < r->ext_count; i++) {
+        fputs(" --ext", out);
+        word(out, r->exts[i]);
+    }
+    if (ext_is_name(r->kernel))
+        fprintf(out, " --ext-timeout %g", r->ext_timeout);
     if (r->plan == ATTN_PLAN_MEASURE)
         fputs(" --plan measure", out);
     if (r->lowering) {

@@ -103,7 +103,7 @@ bool wire_read(char *text, wire_line *out)
         out->kind = WIRE_ERROR;
         status = take(&rest);
         out->text = take(&rest);
-        if (!out->text || rest || *status < '1' || *status > '0' + (int)ATTN_EINTERNAL || status[1])
+        if (!out->text || rest || *status < '1' || *status > '0' + (int)ATTN_EWRONG || status[1])
             return false;
         out->status = (attn_status)(*status - '0');
         return true;

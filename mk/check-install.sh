@@ -16,7 +16,10 @@ make --no-print-directory -C "$stage/examples/plugin" >/dev/null
 plugin=$(ls "$stage"/examples/plugin/*.so)
 "$attnlab" check --quick --plugin "$plugin" >/dev/null
 (cd "$stage" && "$attnlab" list plots >/dev/null)
-echo "install: program and example plugin work"
+${CC:-gcc} -O1 -shared -fPIC "$stage/examples/external/plain.c" $(pkg-config --cflags attn) -lm -o "$stage/plain.so"
+"$attnlab" run --kernel ext:plain --ext plain="$stage/plain.so" -p local:k=3 -n 16 --max-time 0.01 --db "$stage/x.db" >/dev/null
+(cd "$stage" && ! "$attnlab" list externals -o jsonl | grep -q 'no adapter.py')
+echo "install: program, example plugin and example external kernel work"
 
 # The first block of C in the README that contains the word $1.
 readme_block() {

@@ -356,6 +356,10 @@ attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, con
 
 static attn_status measure(bench *b, recorder *r, attn_error *err)
 {
+    if (b->ext) {
+        record_text(r, "counters_status", "none: an external kernel runs in a process of its own");
+        return ATTN_OK;
+    }
     return counters_measure(b, r, &perf_system, perf_core_pmu(), perf_paranoid(), err);
 }
 

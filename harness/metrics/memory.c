@@ -8,6 +8,8 @@
  *                    libraries and threads' stacks. Not what preparing the input took before: the kernel's
  *                    high-water mark is reset first, where /proc/self/clear_refs allows it
  *
+ * Of an external kernel's memory nothing is known but the tensors.
+ *
  * Pages of the program that no run touches do not count, pages shared with other processes do. */
 #include "harness/metric.h"
 
@@ -52,6 +54,13 @@ static uint64_t tensors(const bench *b)
 static attn_status measure(bench *b, recorder *r, attn_error *err)
 {
     (void)err;
+    if (b->ext) {
+        static const char *const unknown[] = {"workspace_bytes", "bytes_model", "peak_rss_bytes"};
+        for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+            record_absent(r, unknown[i], "bytes", "an external kernel's memory is its own process's");
+        record_count(r, "tensors_bytes", "bytes", tensors(b));
+        return ATTN_OK;
+    }
     const attn_cost *cost = attn_plan_cost(b->plan);
     record_count(r, "workspace_bytes", "bytes", cost->workspace_bytes);
     record_count(r, "bytes_model", "bytes", cost->bytes_model);

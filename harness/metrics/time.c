@@ -21,7 +21,9 @@
  * against a peak of the same seconds. A sample of the peak is the best of PEAK_TRIES loops of a millisecond (less
  * under short limits) in which the threads ran together; on a busy machine that takes more tries, for up to MOST_TRIES
  * such times. It touches no memory, and warm-up runs follow it unless a run is so long that what is cold at its start
- * does not matter. */
+ * does not matter.
+ *
+ * An external kernel times its own runs, as many as a sample asks for; it names no instruction set, and so has no peak. */
 #include "harness/metric.h"
 
 #include <math.h>
@@ -37,6 +39,8 @@ static const double TARGET = 0.01, COLD_COUNTS = 1e9, COLD_MATTERS = 20e6;
 
 static double timed(const bench *b, size_t iterations)
 {
+    if (b->ext)
+        return ext_timed(b->ext, iterations);
     int64_t start = clock_ns();
     for (size_t i = 0; i < iterations; i++)
         attn_plan_run(b->plan, b->q, b->k, b->v, b->o, b->lse);
@@ -73,7 +77,9 @@ typedef struct beside {
 
 static beside peaks_begin(const bench *b, double limit)
 {
-    beside p = {.each_ns = fmin(1e6, limit / 100)};
+    beside p = {.each_ns = fmin(1e6, limit / 100), .why = "an external kernel names no instruction set"};
+    if (b->ext)
+        return p;
     const peak_set *set = peak_of_isa(attn_plan_isa(b->plan), &p.why);
     if (set) {
         p.probe = (peak_probe){.set = set, .kind = PEAK_FMA, .threads = attn_plan_threads(b->plan)};
@@ -162,7 +168,7 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     record_text(r, "stop_reason", reason);
     peaks_record(&peaks, r);
     free(samples);
-    return ATTN_OK;
+    return b->ext ? ext_status(b->ext, err) : ATTN_OK;
 }
 
 const metric metric_time = {

@@ -3,6 +3,7 @@ from arms import Unsupported
 
 NAME = "numpy-plain"
 GET = "apt install python3-numpy"
+NEEDS = ("numpy",)
 MOST_PAIRS = 1 << 24  # of one head: its scores are held at once
 
 
@@ -13,7 +14,9 @@ def load():
 
 def widen(x):
     import numpy
-    return (x.astype(numpy.uint32) << 16).view(numpy.float32) if x.dtype == numpy.uint16 else x
+    if x.dtype == numpy.uint16:
+        return (x.astype(numpy.uint32) << 16).view(numpy.float32)
+    return x.astype(numpy.float32, copy=False)
 
 
 def narrow(x):
@@ -43,6 +46,6 @@ def setups(task):
                 p = numpy.exp(s - numpy.where(numpy.isfinite(top), top, 0))
                 total = p.sum(axis=1, keepdims=True)
                 o[h] = p @ v[h] / numpy.where(total > 0, total, 1)
-            return narrow(o) if t.dtype == "bf16" else o
+            return narrow(o) if t.dtype == "bf16" else o.astype(t.q.dtype, copy=False)
         return run, lambda o: o
     return {"plain": make}

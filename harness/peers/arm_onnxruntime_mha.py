@@ -11,6 +11,7 @@ from arms import Unsupported
 NAME = "onnxruntime-mha"
 GET = ("pip install numpy onnxruntime, or apt install python3-onnxruntime (Debian 13 and later); PYTHON= names the "
        "interpreter that has it")
+NEEDS = ("numpy", "onnxruntime")
 
 
 def load():

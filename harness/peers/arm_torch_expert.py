@@ -13,9 +13,9 @@ Views are never copied: q, k, v, o are addressed by strides. Chunk and band coun
 timed includes gathering, joining and writing o; masks and index lists are made before.
 """
 from arms import Unsupported
-from torch_tensors import GET, fetch, load, precisions, tensors
+from torch_tensors import GET, NEEDS, fetch, load, precisions, tensors
 
-__all__ = ["GET", "load", "setups"]
+__all__ = ["GET", "NEEDS", "load", "setups"]
 NAME = "torch-expert"
 CHUNKS = (64, 128, 256)
 BANDS = (1, 4, 16)

@@ -3,9 +3,9 @@
 Blocks of the mask in which no pair is allowed are skipped, so their size decides how much masked work is done: two
 sizes are tried.
 """
-from torch_tensors import GET, fetch, load, precisions, tensors
+from torch_tensors import GET, NEEDS, fetch, load, precisions, tensors
 
-__all__ = ["GET", "load", "setups"]
+__all__ = ["GET", "NEEDS", "load", "setups"]
 NAME = "torch-flex"
 BLOCKS = (128, 32)
 

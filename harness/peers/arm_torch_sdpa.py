@@ -2,9 +2,9 @@
 
 The mask is made before timing. SDPA computes the masked scores too: that is its own loss.
 """
-from torch_tensors import GET, fetch, load, precisions, tensors
+from torch_tensors import GET, NEEDS, fetch, load, precisions, tensors
 
-__all__ = ["GET", "load", "setups"]
+__all__ = ["GET", "NEEDS", "load", "setups"]
 NAME = "torch-sdpa"
 
 

@@ -60,4 +60,21 @@ def fixed(p):
                            "summary": lambda i, j: (j % l >= first) & (j % l < end)})
 
 
+class Masked:
+    """A pattern that is known by its mask alone: `mask` is a boolean array [n][n]."""
+
+    def __init__(self, name, causal, mask):
+        self.name, self.causal, self.mask, self.tensor = name, causal, mask, None
+
+    def allows(self):
+        def allowed(i, j):
+            if type(i).__module__.partition(".")[0] != "torch":
+                return self.mask[i, j]
+            if self.tensor is None:
+                import torch
+                self.tensor = torch.from_numpy(self.mask)
+            return self.tensor[i, j]
+        return allowed
+
+
 DEFINITIONS = {"dense": dense, "local": local, "strided": strided, "fixed": fixed}

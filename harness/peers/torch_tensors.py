@@ -1,6 +1,7 @@
 """What the PyTorch arms share: tensors that are views of the task's buffers, and arrays back from tensors."""
 GET = ("pip install numpy, and torch --index-url https://download.pytorch.org/whl/cpu, or apt install python3-torch "
        "(Debian 13 and later); PYTHON= names the interpreter that has it")
+NEEDS = ("numpy", "torch")
 
 
 def load():

@@ -15,7 +15,8 @@ typedef enum attn_status {
     ATTN_EUNAVAILABLE, /* well-formed, but this machine or build cannot do it */
     ATTN_ENOMEM,       /* out of memory */
     ATTN_EIO,          /* the machine failed: disk full, lock held past its timeout */
-    ATTN_EINTERNAL     /* a broken invariant, reported where an abort would lose the user's work */
+    ATTN_EINTERNAL,    /* a broken invariant, reported where an abort would lose the user's work */
+    ATTN_EWRONG        /* numbers that disagree with their definition */
 } attn_status;
 
 enum { ATTN_ERROR_LENGTH = 512 };
