@@ -23,6 +23,7 @@ static const option options[] = {
     {"seed", OPTION_SEED, "SEED", "seed", NULL, 0, 0, NULL, false},
     {"metrics", OPTION_TEXT, "LIST", "metrics", NULL, 0, 0, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds for each pass", NULL, 0, 0, NULL, false},
+    {"runs", OPTION_SIZE, "N", "runs to be timed, 0: as many as the noise needs", NULL, 0, 1000000, NULL, false},
     EXT_OPTIONS,
     {0},
 };
@@ -95,7 +96,7 @@ static attn_status prepare_plan(bench *b, const means *how, attn_error *err)
     return attn_plan_create(&b->plan, &problem, err);
 }
 
-static attn_status prepare_and_measure(const cell *c, const means *how, const metric_set *set, double seconds,
+static attn_status prepare_and_measure(const cell *c, const means *how, const metric_set *set, double seconds, size_t runs,
                                        attn_error *err)
 {
     const input_shape shape = {c->batch, c->heads, c->kv_heads, c->n, c->n, c->dim};
@@ -110,6 +111,7 @@ static attn_status prepare_and_measure(const cell *c, const means *how, const me
         .o = tensor(c->batch, c->heads, c->n, row),
         .lse = tensor(c->batch, c->heads, c->n, sizeof(float)),
         .seconds = seconds,
+        .runs = runs,
     };
     attn_status status = ATTN_OK;
     if (!b.q || !b.k || !b.v || !b.o || !b.lse)
@@ -173,7 +175,7 @@ static int run(const args *a)
         how.external.plugin_count = cli_texts(a, "plugin", &how.external.plugins);
     }
     if (!status)
-        status = prepare_and_measure(&c, &how, &set, cli_seconds(a, "max-time"), &err);
+        status = prepare_and_measure(&c, &how, &set, cli_seconds(a, "max-time"), cli_size(a, "runs"), &err);
     free(start);
     wire_send(stdout, status ? &(wire_line){.kind = WIRE_ERROR, .status = status, .text = err.message}
                              : &(wire_line){.kind = WIRE_DONE});

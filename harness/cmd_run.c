@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "harness/cli.h"
 #include "harness/run.h"
 
@@ -32,6 +33,8 @@ static const option options[] = {
      0, NULL, false},
     {"max-time", OPTION_SECONDS, "S",
      "seconds for the timed pass of one cell; other passes take about as much", "1", 0, 0, NULL, false},
+    {"processes", OPTION_SIZE, "P", "measure everything P times, each time a run of its own, cells in random order", "1", 1,
+     1000, NULL, false},
     {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all",
      NULL, 0, 0, NULL, false},
     {"label", OPTION_TEXT, "TEXT", "kept with the run", NULL, 0, 0, NULL, false},
@@ -50,27 +53,21 @@ typedef struct session {
     row_printer *rows;
     progress bar;
     bool resume;
+    size_t processes;
     size_t failures;
     attn_status failure; /* of the first cell that failed, wrong numbers before others */
 } session;
 
 /* ---- from arguments to a request ---- */
 
-/* Whether the external kernel is there at all, before anything is measured; and no option that means nothing to it. */
+/* An external kernel: no option that means nothing to it. */
 static attn_status check_external(const run_request *r, bool explain, attn_error *err)
 {
-    char *start = NULL;
-    ext *e = NULL;
     const char *idle = explain ? "--explain" : r->lowering ? "--lowering" : r->plan == ATTN_PLAN_MEASURE ? "--plan" : NULL;
     if (idle)
         return attn_fail(err, ATTN_EINVAL, "%s has no meaning with --kernel %s: external kernels plan nothing", idle,
                          r->kernel);
-    attn_status status = ext_command(&start, r->kernel, r->exts, r->ext_count, err);
-    if (!status)
-        status = ext_open(&e, &(ext_start){.kernel = r->kernel, .command = start, .timeout = r->ext_timeout}, true, err);
-    ext_close(e);
-    free(start);
-    return status;
+    return run_check_external(r, err);
 }
 
 static attn_status make_request(run_request *out, const args *a, attn_error *err)
@@ -195,17 +192,40 @@ static int exit_of(attn_status failure)
                                                                         : EXIT_MACHINE;
 }
 
+/* One run: each cell once, in the order given, or in a random one of the `turn`. */
+static attn_status measure_once(session *x, const sweep *cells, size_t turn, attn_error *err)
+{
+    attn_status status = ATTN_OK;
+    size_t *order = calloc(cells->count, sizeof *order);
+    if (!order)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory");
+    rng random = rng_make(x->request->seed, turn);
+    for (size_t i = 0; i < cells->count; i++) {
+        const size_t j = x->processes > 1 ? (size_t)rng_below(&random, i + 1) : i;
+        order[i] = order[j];
+        order[j] = i;
+    }
+    for (size_t i = 0; i < cells->count && !status && !run_signals_look(); i++, x->bar.done++)
+        status = do_cell(x, &cells->cells[order[i]], err);
+    free(order);
+    return status;
+}
+
 static int measure_all(session *x, const sweep *cells)
 {
-    attn_error err;
-    attn_status status = ATTN_OK;
+    attn_error err, ending;
+    attn_status status = ATTN_OK, ended = ATTN_OK;
+    bool interrupted = false;
     run_signals_catch();
-    for (; x->bar.done < cells->count && !status && !run_signals_look(); x->bar.done++)
-        status = do_cell(x, &cells->cells[x->bar.done], &err);
-    const bool interrupted = run_signals_look();
-    const char *outcome = interrupted ? "interrupted" : x->failures || status ? "incomplete" : "complete";
-    attn_error ending;
-    const attn_status ended = store_run_end(x->s, &x->ticket, outcome, &ending);
+    for (size_t turn = 0; turn < x->processes && !status && !ended && !interrupted; turn++) {
+        if (turn)
+            status = store_run_begin(x->s, x->ticket.about, &x->ticket, &err);
+        if (!status)
+            status = measure_once(x, cells, turn, &err);
+        interrupted = run_signals_look();
+        const char *outcome = interrupted ? "interrupted" : x->failures || status ? "incomplete" : "complete";
+        ended = store_run_end(x->s, &x->ticket, outcome, &ending);
+    }
     const bool printed = row_printer_close(x->rows);
     x->rows = NULL;
     if (status)
@@ -218,8 +238,8 @@ static int measure_all(session *x, const sweep *cells)
                             "measures the rest",
                             store_file(x->s));
     if (x->failures)
-        return cli_complain(exit_of(x->failure),
-                            "%zu of %zu cells failed; the others are in %s", x->failures, cells->count,
+        return cli_complain(exit_of(x->failure), "%zu of %zu measurements failed; the others are in %s", x->failures,
+                            cells->count * x->processes,
                             store_file(x->s));
     return printed ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");
 }
@@ -230,11 +250,14 @@ static int run(const args *a)
     run_request request = {0};
     sweep cells = {0};
     host here;
-    session x = {.request = &request, .resume = cli_flag(a, "resume")};
+    session x = {.request = &request, .resume = cli_flag(a, "resume"), .processes = cli_size(a, "processes")};
     char *command_line = NULL, *environment_json_text = NULL;
     int code;
     const bool explain = cli_flag(a, "explain");
     attn_status status = make_request(&request, a, &err);
+    if (!status && x.resume && x.processes > 1)
+        status = attn_fail(&err, ATTN_EINVAL, "--processes %zu measures cells again, --resume leaves out those measured: give one of "
+                                              "them", x.processes);
     attn_plan_mode plan = request.plan;
     if (!status && explain) /* measured when it is explained, not before */
         request.plan = ATTN_PLAN_ESTIMATE;
@@ -258,7 +281,7 @@ static int run(const args *a)
     }
     x.together = metric_set_split(&request.metrics, false);
     x.alone = metric_set_split(&request.metrics, true);
-    x.bar = progress_start(stderr, cells.count);
+    x.bar = progress_start(stderr, cells.count * x.processes);
     host_read(&here, "");
     command_line = run_command_line(&request, cells.cells[0].key.threads);
     environment_json_text = environment_describe();
@@ -307,6 +330,9 @@ const command cmd_run = {
         "--plan measure runs the lowerings that might be fastest of each cell for about a second before "
         "anything is measured; what comes out is kept in the database and used from then on (see "
         "'attnlab db wisdom').\n"
+        "\n"
+        "--processes 12 repeats all of it in as many runs: processes, not samples of one, are independent, and what "
+        "'attnlab compare' counts.\n"
         "\n"
         "gauss is white noise: good for time, meaningless for how much attention a pattern keeps.",
     .options = options,

@@ -7,6 +7,7 @@ extern const command cmd_eval;
 extern const command cmd_input;
 extern const command cmd_check;
 extern const command cmd_run;
+extern const command cmd_compare;
 extern const command cmd_fit;
 extern const command cmd_plot;
 extern const command cmd_db;
@@ -22,6 +23,7 @@ const command *const commands[] = {
     &cmd_input,
     &cmd_check,
     &cmd_run,
+    &cmd_compare,
     &cmd_fit,
     &cmd_plot,
     &cmd_db,

@@ -19,6 +19,7 @@ typedef struct bench {
     void *q, *k, *v, *o;  /* of the cell's dtype; o is the metric's to overwrite */
     float *lse;           /* not written by external kernels */
     double seconds;       /* time this pass may take, about */
+    size_t runs;          /* to be timed, one by one; 0: as many as the noise needs */
 } bench;
 
 typedef struct metric {

@@ -50,6 +50,8 @@ typedef struct run_request {
     const char *input;
     uint64_t seed;
     double seconds; /* for one pass of one cell */
+    size_t runs;    /* to be timed, one by one; 0: as many as the noise needs */
+    const char *program; /* another attnlab that measures; NULL: this one */
     metric_set metrics;
     const char *const *plugins;
     size_t plugin_count;
@@ -77,6 +79,9 @@ attn_problem run_problem(const run_request *r, const cell *k, const attn_layout 
  * can be without measuring: the spec at its n, the input, sizes, the kernel, the memory needed. */
 attn_status sweep_create(sweep *out, const run_request *request, attn_error *err);
 void sweep_destroy(sweep *s);
+
+/* Whether the request's kernel, if it is an external one, is there at all. */
+attn_status run_check_external(const run_request *r, attn_error *err);
 
 /* "strided:l=sqrt(n) n=4096 d=64", for messages. */
 void sweep_cell_name(const sweep_cell *c, char *out, size_t size);

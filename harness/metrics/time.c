@@ -6,7 +6,9 @@
  *   stop_reason      why sampling ended:
  *     "interval"     the 95% interval of the median is within TARGET of it on both sides
  *     "time"         the time limit
- *     "count"        MOST samples: what noise is left does not average out
+ *     "count"        MOST samples: what noise is left does not average out; or as many as were asked for
+ *   steal            share of the machine's processor time that its host took away meanwhile, where it tells
+ *   switches         times this process lost its processor meanwhile
  *   peak_gflops      multiply-adds of the kernel's instruction set and threads, out of registers: one sample before
  *                    the others, one each quarter of the time limit among them, one behind them
  *
@@ -31,6 +33,7 @@
 #include <string.h>
 
 #include "harness/clock.h"
+#include "harness/noise.h"
 #include "harness/peaks/peak.h"
 #include "harness/stats.h"
 
@@ -128,6 +131,7 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     const double limit = b->seconds * 1e9;
     const clock_quality quality = clock_measure();
 
+    const noise_state quiet = noise_now();
     int64_t start = clock_ns();
     double first = timed(b, 1);
     double fastest = warm_up(b, start, limit / 20, first);
@@ -139,7 +143,10 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     size_t count = 0, next_look = LEAST;
     size_t least = first > limit ? 1 : LEAST;
     const char *reason = NULL;
-    if (first > limit && first > COLD_COUNTS) {
+    const size_t asked = b->runs < MOST ? b->runs : MOST; /* 0: as many as the noise needs */
+    if (asked)
+        iterations = 1;
+    else if (first > limit && first > COLD_COUNTS) {
         samples[count++] = first;
         reason = "time";
     }
@@ -152,7 +159,9 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
         bool look = count >= next_look && spent >= limit / 20;
         if (look)
             next_look = count + 1 + count / 10; /* sorting stays a small part */
-        if (look && narrow(samples, sorted, count))
+        if (asked)
+            reason = count == asked ? "count" : NULL;
+        else if (look && narrow(samples, sorted, count))
             reason = "interval";
         else if (count == MOST)
             reason = "count";
@@ -166,6 +175,7 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
         record_real(r, "time_ns", "ns", samples[i]);
     record_int(r, "time_iterations", "count", (int64_t)iterations);
     record_text(r, "stop_reason", reason);
+    noise_record(&quiet, r);
     peaks_record(&peaks, r);
     free(samples);
     return b->ext ? ext_status(b->ext, err) : ATTN_OK;

@@ -1,0 +1,187 @@
+/* Arms in turn. See blocks.h. */
+#include "harness/blocks.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "harness/stats.h"
+
+enum { LEAST_RUNS = 3, MOST_RUNS = 1000 };
+
+typedef struct arm {
+    run_request request;
+    sweep cells;
+    char *command;
+} arm;
+
+typedef struct session {
+    const blocks_request *r;
+    store *s;
+    arm arms[BLOCKS_MOST_ARMS];
+    size_t *runs; /* of each cell */
+    host here;
+    char *environment;
+    progress *bar;
+} session;
+
+/* ---- from a request to arms ---- */
+
+static attn_status arm_create(arm *a, const blocks_request *r, size_t i, attn_error *err)
+{
+    a->request = r->base;
+    a->request.kernel = r->kernels[i];
+    a->request.label = r->labels[i];
+    if (r->specs[i]) {
+        a->request.specs = &r->specs[i];
+        a->request.spec_count = 1;
+    }
+    attn_status status = run_check_external(&a->request, err);
+    if (!status)
+        status = sweep_create(&a->cells, &a->request, err);
+    if (!status) {
+        a->command = run_command_line(&a->request, a->cells.cells[0].key.threads);
+        status = a->command ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+    }
+    return status;
+}
+
+/* ---- one process ---- */
+
+static attn_status measure(session *x, size_t arm_number, size_t number, samples *out, attn_error *err)
+{
+    arm *a = &x->arms[arm_number];
+    const sweep_cell *c = &a->cells.cells[number];
+    run_request request = a->request;
+    char name[256];
+    request.runs = x->runs[number];
+    sweep_cell_name(c, name, sizeof name);
+    progress_show(x->bar, name, a->request.label);
+    return run_process(&request, c, &a->request.metrics, out, x->bar, err);
+}
+
+/* Median of time_ns, NaN without. */
+static double median_time(const samples *list)
+{
+    double *x = malloc((list->count + 1) * sizeof *x), found = (double)NAN;
+    size_t count = 0;
+    for (size_t i = 0; i < list->count && x; i++)
+        if (strcmp(list->series[list->at[i].series].name, "time_ns") == 0 && list->at[i].kind == RECORD_REAL)
+            x[count++] = list->at[i].real;
+    if (count) {
+        stats_sort(x, count);
+        found = stats_quantile(x, count, 0.5);
+    }
+    free(x);
+    return found;
+}
+
+/* How many runs of each cell fill the time: from one process of the first arm, which counts for nothing else. */
+static attn_status count_runs(session *x, attn_error *err)
+{
+    attn_status status = ATTN_OK;
+    for (size_t c = 0; c < x->arms[0].cells.count && !status; c++) {
+        samples list = {0};
+        status = measure(x, 0, c, &list, err);
+        const double ns = status ? (double)NAN : median_time(&list);
+        const double runs = x->r->base.seconds * 1e9 / ns;
+        x->runs[c] = runs > LEAST_RUNS ? (size_t)fmin(runs, MOST_RUNS) : LEAST_RUNS;
+        samples_free(&list);
+        x->bar->done++;
+    }
+    return status;
+}
+
+static attn_status keep(session *x, run_ticket *ticket, const sweep_cell *c, const samples *list, const char *started,
+                        attn_error *err)
+{
+    char id[STORE_ID_LENGTH + 1], finished[STORE_TIME_LENGTH + 1];
+    store_now(finished);
+    const store_measurement m = {.cell = &c->about, .started = started, .finished = finished,
+                                 .metrics = x->r->base.metrics.names, .samples = list};
+    return store_put(x->s, ticket, &m, id, err);
+}
+
+/* ---- blocks ---- */
+
+static void shuffle(size_t *order, size_t count, rng *r)
+{
+    for (size_t i = 0; i < count; i++)
+        order[i] = i;
+    for (size_t i = count; i > 1; i--) {
+        const size_t j = (size_t)rng_below(r, i), kept = order[i - 1];
+        order[i - 1] = order[j];
+        order[j] = kept;
+    }
+}
+
+static attn_status run_block(session *x, size_t block, const size_t *order, attn_error *err)
+{
+    store_run about[BLOCKS_MOST_ARMS];
+    run_ticket tickets[BLOCKS_MOST_ARMS];
+    const size_t arms = x->r->arms, cells = x->arms[0].cells.count;
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < arms && !status; i++) {
+        about[i] = (store_run){.host = &x->here, .build = build_info_get(), .environment = x->environment,
+                               .command = x->arms[i].command, .label = x->r->labels[i]};
+        status = store_run_begin(x->s, &about[i], &tickets[i], err);
+    }
+    for (size_t k = 0; k < cells && !status; k++)
+        for (size_t j = 0; j < arms && !status; j++) {
+            const size_t i = (block + k) % 2 ? arms - 1 - j : j;
+            const sweep_cell *c = &x->arms[i].cells.cells[order[k]];
+            samples list = {0};
+            char started[STORE_TIME_LENGTH + 1];
+            store_now(started);
+            status = measure(x, i, order[k], &list, err);
+            if (!status)
+                status = keep(x, &tickets[i], c, &list, started, err);
+            samples_free(&list);
+            x->bar->done++;
+        }
+    for (size_t i = 0; i < arms; i++) {
+        attn_error ignored; /* the first failure is the one to tell */
+        const attn_status ended = store_run_end(x->s, &tickets[i], status ? "interrupted" : "complete", status ? &ignored : err);
+        status = status ? status : ended;
+    }
+    return status;
+}
+
+attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, attn_error *err)
+{
+    session x = {.r = r, .s = s, .bar = bar};
+    attn_status status = ATTN_OK;
+    size_t *order = NULL;
+    host_read(&x.here, "");
+    x.environment = environment_describe();
+    for (size_t i = 0; i < r->arms && !status; i++)
+        status = arm_create(&x.arms[i], r, i, err);
+    if (status)
+        goto cleanup;
+    const size_t cells = x.arms[0].cells.count;
+    x.runs = calloc(cells, sizeof *x.runs);
+    order = calloc(cells, sizeof *order);
+    if (!x.runs || !order || !x.environment) {
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory");
+        goto cleanup;
+    }
+    run_signals_catch();
+    bar->total = cells * (1 + r->arms * r->blocks);
+    status = count_runs(&x, err);
+    for (size_t b = 0; b < r->blocks && !status; b++) {
+        rng random = rng_make(r->seed, b);
+        shuffle(order, cells, &random);
+        status = run_block(&x, b, order, err);
+    }
+    progress_clear(bar);
+cleanup:
+    for (size_t i = 0; i < r->arms; i++) {
+        sweep_destroy(&x.arms[i].cells);
+        free(x.arms[i].command);
+    }
+    free(x.runs);
+    free(order);
+    free(x.environment);
+    return status;
+}

@@ -1,0 +1,27 @@
+/* Measuring arms in turn: block after block, each arm's cell in a fresh process close to the other arms'.
+ *
+ * In each block cells come in random order, and arms forwards and backwards in turn (A B, B A, ...), so that drift
+ * favours none. Numbers of runs are fixed per cell before the first block and the same for all arms, inputs too. Each
+ * arm of each block is a run in the store of its own, labelled with the arm's label: compare_read() pairs them. */
+#ifndef HARNESS_BLOCKS_H
+#define HARNESS_BLOCKS_H
+
+#include "harness/run.h"
+
+enum { BLOCKS_MOST_ARMS = 8 };
+
+typedef struct blocks_request {
+    run_request base;        /* axes and the rest that all arms share; seconds: for a process, about */
+    size_t arms;
+    const char *specs[BLOCKS_MOST_ARMS];   /* of each arm; NULL: those of base */
+    const char *kernels[BLOCKS_MOST_ARMS]; /* of each arm */
+    const char *labels[BLOCKS_MOST_ARMS];
+    size_t blocks;
+    uint64_t seed;           /* of the orders */
+} blocks_request;
+
+/* Everything is checked before anything is measured. EINVAL: a cell that cannot be; EIO with run_signals_look(): interrupted;
+ * finished measurements stay in the store. */
+attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, attn_error *err);
+
+#endif

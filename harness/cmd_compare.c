@@ -1,0 +1,321 @@
+/* attnlab compare: two arms, from the store or measured in turn, and verdicts on their ratio. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/blocks.h"
+#include "harness/cli.h"
+#include "harness/compare.h"
+#include "harness/ext.h"
+
+static const option options[] = {
+    {"kernel", OPTION_TEXT, "NAME", "measure now: a kernel, twice or more; the first is what others are compared with",
+     NULL, 0, 0, NULL, true},
+    {"p", OPTION_TEXT, "SPEC", "measure now: patterns; without two kernels these are the arms", NULL, 0, 0, NULL, true},
+    {"n", OPTION_AXIS, "AXIS", "sequence lengths: 4k, or 1k,2k, or 1k:16k*2", "1k", 1, ATTN_MAX_N, NULL, false},
+    {"d", OPTION_AXIS, "AXIS", "head dimensions", "64", ATTN_MIN_DIM, ATTN_MAX_DIM, NULL, false},
+    {"batch", OPTION_SIZE, "B", "batch entries", "1", 1, 65536, NULL, false},
+    {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
+    {"kv-heads", OPTION_SIZE, "H", "key and value heads; divides --heads (default: as many)", NULL, 1, 65536, NULL, false},
+    {"dtype", OPTION_CHOICE, "TYPE", "of q, k, v and o", "f32", 0, 0, "f32|bf16|f16", false},
+    {"threads", OPTION_SIZE, "T", "threads (default: all this process may use)", NULL, 1, 4096, NULL, false},
+    {"input", OPTION_TEXT, "INPUT", "q, k and v: gauss, text:FILE or npy:DIR", "gauss", 0, 0, NULL, false},
+    {"seed", OPTION_SEED, "SEED", "seed of the input, and of the order of measuring", "1", 0, 0, NULL, false},
+    {"blocks", OPTION_SIZE, "B", "blocks to be measured: a fresh process for each arm and cell in each", "12", 1, 10000,
+     NULL, false},
+    {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process, about", "0.2", 0, 0, NULL, false},
+    {"threshold", OPTION_SECONDS, "PERCENT", "differences up to this do not matter", "1", 0, 0, NULL, false},
+    {"anyway", OPTION_FLAG, NULL, "compare other hosts, compilers, flags, inputs or seeds as well", NULL, 0, 0, NULL, false},
+    {"keep-noisy", OPTION_FLAG, NULL, "count disturbed blocks as well", NULL, 0, 0, NULL, false},
+    EXT_OPTIONS,
+    {"label", OPTION_TEXT, "TEXT", "what labels of measured arms begin with (default: compare and the time)", NULL, 0, 0,
+     NULL, false},
+    {"db", OPTION_TEXT, "FILE", "the database (default: $ATTNLAB_DB, else results/attnlab.db)", NULL, 0, 0, NULL, false},
+    CLI_OPTION_FORMAT,
+    {0},
+};
+
+enum { CONFIDENCE_PERCENT = 95 };
+
+/* ---- rows ---- */
+
+enum column {
+    A, B, SPEC_A, SPEC_B, KERNEL_A, KERNEL_B, N, HEADS, KV_HEADS, DIM, BATCH, DTYPE, DIRECTION, THREADS, INPUT, SEED, NS_A, NS_B,
+    RATIO, LO, HI, VERDICT, BLOCKS, DROPPED, NEEDED, P, ADJUSTED, LOGS, NOTE, COLUMNS
+};
+
+static const emit_column columns[COLUMNS] = {
+    [A] = {"a", NULL, EMIT_PLAIN},
+    [B] = {"b", NULL, EMIT_PLAIN},
+    [SPEC_A] = {"spec", "pattern", EMIT_PLAIN},
+    [SPEC_B] = {"spec_b", NULL, EMIT_PLAIN},
+    [KERNEL_A] = {"kernel", "A", EMIT_PLAIN},
+    [KERNEL_B] = {"kernel_b", "B", EMIT_PLAIN},
+    [N] = {"n", "n", EMIT_PLAIN},
+    [HEADS] = {"heads", NULL, EMIT_PLAIN},
+    [KV_HEADS] = {"kv_heads", NULL, EMIT_PLAIN},
+    [DIM] = {"dim", "d", EMIT_PLAIN},
+    [BATCH] = {"batch", NULL, EMIT_PLAIN},
+    [DTYPE] = {"dtype", "type", EMIT_PLAIN},
+    [DIRECTION] = {"direction", NULL, EMIT_PLAIN},
+    [THREADS] = {"threads", "threads", EMIT_PLAIN},
+    [INPUT] = {"input", NULL, EMIT_PLAIN},
+    [SEED] = {"seed", NULL, EMIT_PLAIN},
+    [NS_A] = {"time_ns_a", "time A", EMIT_NS},
+    [NS_B] = {"time_ns_b", "time B", EMIT_NS},
+    [RATIO] = {"ratio", "B / A", EMIT_FIXED3},
+    [LO] = {"ratio_lo", "95% from", EMIT_FIXED3},
+    [HI] = {"ratio_hi", "to", EMIT_FIXED3},
+    [VERDICT] = {"verdict", "verdict", EMIT_PLAIN},
+    [BLOCKS] = {"blocks", "blocks", EMIT_PLAIN},
+    [DROPPED] = {"dropped", "dropped", EMIT_PLAIN},
+    [NEEDED] = {"blocks_needed", "would decide", EMIT_PLAIN},
+    [P] = {"sign_test_p", NULL, EMIT_SCI},
+    [ADJUSTED] = {"differs_in_family", NULL, EMIT_PLAIN},
+    [LOGS] = {"log_ratios", NULL, EMIT_PLAIN},
+    [NOTE] = {"note", "note", EMIT_PLAIN},
+};
+
+/* "[0.01, -0.002]"; free() it. */
+static char *json_numbers(const double *x, size_t count)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fputc('[', out);
+    for (size_t i = 0; i < count; i++)
+        fprintf(out, "%s%.9g", i ? ", " : "", x[i]);
+    fputc(']', out);
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* Tables name what differs: kernels, patterns, or else the arms. */
+static void name_arms(emit_value *row, const compare_request *r, const comparison *c)
+{
+    const bool patterns = strcmp(c->spec_a, c->spec_b) != 0, kernels = strcmp(c->kernel_a, c->kernel_b) != 0;
+    row[SPEC_A] = emit_text(c->spec_a);
+    row[SPEC_B] = emit_text(c->spec_b);
+    row[KERNEL_A] = emit_text(patterns ? c->spec_a : kernels ? c->kernel_a : r->a);
+    row[KERNEL_B] = emit_text(patterns ? c->spec_b : kernels ? c->kernel_b : r->b);
+}
+
+static void print(emitter *out, emit_format format, const compare_request *r, const comparison *c)
+{
+    const verdict *v = &c->verdict;
+    const bool for_people = format == EMIT_TABLE || format == EMIT_MD;
+    char note[300] = "", *logs = json_numbers(c->log_ratios, v->blocks);
+    emit_value row[COLUMNS] = {
+        [A] = emit_text(r->a), [B] = emit_text(r->b),
+        [N] = emit_int(c->n), [HEADS] = emit_int(c->heads), [KV_HEADS] = emit_int(c->kv_heads), [DIM] = emit_int(c->dim),
+        [BATCH] = emit_int(c->batch), [DTYPE] = emit_text(c->dtype), [DIRECTION] = emit_text(c->direction),
+        [THREADS] = emit_int(c->threads), [INPUT] = emit_text(c->input), [SEED] = emit_int(c->seed),
+        [VERDICT] = emit_text(verdict_name(v->kind)), [BLOCKS] = emit_int((int64_t)v->blocks),
+        [DROPPED] = emit_int((int64_t)c->dropped),
+        [NEEDED] = v->needed ? emit_int((int64_t)v->needed) : emit_null(), [P] = emit_real(v->p),
+        [ADJUSTED] = emit_bool(c->adjusted), [LOGS] = emit_json(logs)};
+    name_arms(row, r, c);
+    if (!for_people) {
+        row[KERNEL_A] = emit_text(c->kernel_a);
+        row[KERNEL_B] = emit_text(c->kernel_b);
+    }
+    if (c->why) {
+        snprintf(note, sizeof note, "different %s (%s); --anyway compares them", c->why, c->detail);
+    } else {
+        row[NS_A] = emit_real(c->ns_a);
+        row[NS_B] = emit_real(c->ns_b);
+        row[RATIO] = emit_real(exp(v->median));
+        row[LO] = isfinite(v->lo) ? emit_real(exp(v->lo)) : emit_null();
+        row[HI] = isfinite(v->hi) ? emit_real(exp(v->hi)) : emit_null();
+        if (v->blocks < verdict_least_blocks(r->confidence))
+            snprintf(note, sizeof note, "an interval needs %zu blocks", verdict_least_blocks(r->confidence));
+    }
+    row[NOTE] = *note ? emit_text(note) : emit_null();
+    emit_row(out, row);
+    free(logs);
+}
+
+/* Arm 0 with each of the others. */
+static attn_status compare_all(const args *a, store *s, compare_request r, const char *const *names, size_t count, bool *incomparable,
+                               bool *written, attn_error *err)
+{
+    const emit_format format = (emit_format)cli_choice(a, "o");
+    comparisons all[BLOCKS_MOST_ARMS] = {{0}};
+    attn_status status = ATTN_OK;
+    emitter *out = NULL;
+    r.a = names[0];
+    for (size_t k = 1; k < count && !status; k++) {
+        r.b = names[k];
+        status = compare_read(&all[k], s, &r, err);
+    }
+    if (!status && !(out = emit_open(stdout, format, columns, COLUMNS)))
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory");
+    for (size_t k = 1; k < count && !status; k++) {
+        r.b = names[k];
+        for (size_t i = 0; i < all[k].count; i++) {
+            print(out, format, &r, &all[k].at[i]);
+            *incomparable |= all[k].at[i].verdict.kind == VERDICT_INCOMPARABLE;
+        }
+        if (all[k].only_a + all[k].only_b)
+            fprintf(stderr, "left out: %zu cells that only %s has, %zu that only %s has\n", all[k].only_a, r.a, all[k].only_b,
+                    r.b);
+    }
+    *written = !out || emit_close(out);
+    for (size_t k = 1; k < count; k++)
+        compare_free(&all[k]);
+    return status;
+}
+
+/* ---- arms measured now ---- */
+
+typedef struct live {
+    blocks_request request;
+    char *labels[BLOCKS_MOST_ARMS];
+    char *specs[BLOCKS_MOST_ARMS]; /* canonical */
+} live;
+
+static void live_free(live *l)
+{
+    for (size_t i = 0; i < BLOCKS_MOST_ARMS; i++) {
+        free(l->labels[i]);
+        free(l->specs[i]);
+    }
+}
+
+static attn_status live_arms(live *l, const args *a, attn_error *err)
+{
+    static const char *const one[] = {"dense"};
+    const char *const *kernels, *const *specs;
+    const size_t kernel_count = cli_texts(a, "kernel", &kernels), spec_count = cli_texts(a, "p", &specs);
+    blocks_request *r = &l->request;
+    const bool by_kernel = kernel_count >= 2;
+    char now[STORE_TIME_LENGTH + 1], prefix[96];
+    r->arms = by_kernel ? kernel_count : spec_count;
+    if (r->arms < 2)
+        return attn_fail(err, ATTN_EINVAL, "compare needs two arms: names of stored runs (labels, run ids, commits), or two of "
+                                           "--kernel or of -p to measure now");
+    if (r->arms > BLOCKS_MOST_ARMS)
+        return attn_fail(err, ATTN_EINVAL, "%zu arms are more than %d", r->arms, BLOCKS_MOST_ARMS);
+    r->base.specs = spec_count ? specs : one;
+    r->base.spec_count = spec_count ? spec_count : 1;
+    store_now(now);
+    if (cli_given(a, "label"))
+        snprintf(prefix, sizeof prefix, "%s", cli_text(a, "label"));
+    else
+        snprintf(prefix, sizeof prefix, "compare %.19s", now);
+    for (size_t i = 0; i < r->arms; i++) {
+        r->kernels[i] = by_kernel ? kernels[i] : kernel_count ? kernels[0] : "auto";
+        r->specs[i] = by_kernel ? NULL : specs[i];
+        size_t twin = 0; /* the same arm again: a null comparison */
+        for (size_t j = 0; j < i; j++)
+            twin += strcmp(by_kernel ? kernels[i] : specs[i], by_kernel ? kernels[j] : specs[j]) == 0;
+        const char *name = by_kernel ? kernels[i] : specs[i];
+        const int length = twin ? asprintf(&l->labels[i], "%s %s (%zu)", prefix, name, twin + 1)
+                                : asprintf(&l->labels[i], "%s %s", prefix, name);
+        if (length < 0) {
+            l->labels[i] = NULL;
+            return attn_fail(err, ATTN_ENOMEM, "out of memory");
+        }
+        r->labels[i] = l->labels[i];
+    }
+    return ATTN_OK;
+}
+
+static attn_status live_request(live *l, const args *a, attn_error *err)
+{
+    run_request r = {
+        .batch = cli_size(a, "batch"), .heads = cli_size(a, "heads"), .dtype = (attn_dtype)cli_choice(a, "dtype"),
+        .direction = FORWARD, .kernel = "auto", .plan = ATTN_PLAN_ESTIMATE, .threads = (int)cli_size(a, "threads"),
+        .input = cli_text(a, "input"), .seed = cli_seed(a, "seed"), .seconds = cli_seconds(a, "max-time")};
+    r.n_count = cli_axis(a, "n", &r.ns);
+    r.dim_count = cli_axis(a, "d", &r.dims);
+    r.kv_heads = cli_given(a, "kv-heads") ? cli_size(a, "kv-heads") : r.heads;
+    r.plugin_count = cli_texts(a, "plugin", &r.plugins);
+    r.ext_count = cli_texts(a, "ext", &r.exts);
+    r.ext_timeout = cli_seconds(a, "ext-timeout");
+    attn_status status = metric_set_parse(&r.metrics, "time", err);
+    if (!status)
+        status = ext_check_given(r.exts, r.ext_count, err);
+    l->request = (blocks_request){.base = r, .blocks = cli_size(a, "blocks"), .seed = r.seed};
+    return status ? status : live_arms(l, a, err);
+}
+
+/* ---- the command ---- */
+
+static int compare(const args *a)
+{
+    attn_error err;
+    store *s = NULL;
+    live l = {0};
+    const char *const *names;
+    const size_t operands = cli_operands(a, &names);
+    const char *const *given;
+    const bool now = cli_texts(a, "kernel", &given) + cli_texts(a, "p", &given) > 0;
+    bool incomparable = false, written = true;
+    attn_status status = ATTN_OK;
+    compare_request r = {.threshold = cli_seconds(a, "threshold") / 100, .confidence = CONFIDENCE_PERCENT / 100.0,
+                         .anyway = cli_flag(a, "anyway"), .keep_noisy = cli_flag(a, "keep-noisy")};
+    if (now && operands)
+        status = attn_fail(&err, ATTN_EINVAL, "\"%s\" names stored runs, --kernel and -p measure now: give one or the other", names[0]);
+    else if (!now && operands != 2)
+        status = attn_fail(&err, ATTN_EINVAL, "compare needs two arms: names of stored runs (labels, run ids, commits), or two of "
+                                              "--kernel or of -p to measure now");
+    if (!status && now)
+        status = live_request(&l, a, &err);
+    if (!status && now)
+        status = store_wisdom_recall_from(store_path(cli_text(a, "db")), &err);
+    if (!status)
+        status = store_open(&s, store_path(cli_text(a, "db")), now ? STORE_WRITE : STORE_READ, &err);
+    if (!status && now) {
+        progress bar = progress_start(stderr, 0);
+        status = blocks_measure(&l.request, s, &bar, &err);
+        if (status && run_signals_look()) {
+            const int code = cli_complain(EXIT_INTERRUPTED, "interrupted; finished blocks are in %s: attnlab compare '%s' '%s'",
+                                          store_file(s), l.request.labels[0], l.request.labels[1]);
+            store_close(s);
+            live_free(&l);
+            return code;
+        }
+    }
+    if (!status)
+        status = compare_all(a, s, r, now ? l.request.labels : names, now ? l.request.arms : 2, &incomparable, &written, &err);
+    store_close(s);
+    live_free(&l);
+    if (status)
+        return cli_fail(status, &err);
+    if (!written)
+        return cli_complain(EXIT_MACHINE, "standard output could not be written");
+    return incomparable ? EXIT_INCOMPARABLE : EXIT_FINE;
+}
+
+const command cmd_compare = {
+    .name = "compare",
+    .operands = "[A B]",
+    .max_operands = 2,
+    .summary = "the ratio of two arms, with an interval and a verdict",
+    .details =
+        "Compares stored runs A and B (labels, run ids, or at least seven digits of commits), or measures arms now:\n"
+        "\n"
+        "  attnlab compare before after\n"
+        "  attnlab compare --kernel avx512 --kernel avx2 -p dense -p local:k=255 -n 1k,4k\n"
+        "  attnlab compare -p strided:l=128 -p fixed:l=128,c=8 -n 4k\n"
+        "  attnlab compare --kernel auto --kernel ext:torch-sdpa -p dense -n 4k\n"
+        "\n"
+        "What is measured now is measured in blocks: each arm once, in a fresh process with an environment of random "
+        "size, the same inputs and number of runs, in turn (A B, B A, ...), cells in random order. It is stored under labels, so "
+        "that more blocks can be added. Of stored runs, the k-th measurement of a cell in A and the k-th in B are a block; "
+        "`attnlab run --processes 12 --label before` makes them.\n"
+        "\n"
+        "regressed: the 95% interval of the median ratio lies above 1 and the median beyond the threshold; improved: the mirror "
+        "image; pass: the interval within the threshold on both sides; else inconclusive, with the number of blocks that would "
+        "decide it. Blocks in which the multiply-adds timed beside a measurement fell below 85% of their median were "
+        "disturbed by others and are dropped, whichever arm it was.\n"
+        "\n"
+        "Arms of different hosts, compilers, flags, inputs or seeds are incomparable (exit 12) unless --anyway is given.",
+    .options = options,
+    .run = compare,
+};

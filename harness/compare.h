@@ -1,0 +1,44 @@
+/* Comparing two arms: pairs of measurements of the same cell, block by block, and what they say.
+ *
+ * An *arm* is a set of runs in the store: those with a label, of a commit, or one by its id. The k-th measurement of a
+ * cell in A and the k-th in B, in order of time, are block k; runs made in turn (`attnlab compare --kernel ...`,
+ * `attnlab run --processes`) are what that is meant for. */
+#ifndef HARNESS_COMPARE_H
+#define HARNESS_COMPARE_H
+
+#include "harness/store.h"
+#include "harness/verdict.h"
+
+typedef struct compare_request {
+    const char *a, *b;      /* labels, run ids, or at least 7 digits of commits; equal texts are the same arm */
+    double threshold;       /* 0.01: one per cent */
+    double confidence;
+    bool anyway;            /* arms of different hosts, compilers or inputs as well */
+    bool keep_noisy;        /* disturbed blocks as well */
+} compare_request;
+
+/* One cell in both arms. */
+typedef struct comparison {
+    char *spec_a, *spec_b;  /* differ where each arm has one pattern of its own */
+    char *kernel_a, *kernel_b, *dtype, *direction, *input;
+    int64_t n, heads, kv_heads, dim, batch, threads, seed;
+    double *log_ratios;     /* of the blocks that count, in order */
+    double ns_a, ns_b;      /* medians over these blocks */
+    size_t dropped;         /* blocks that were disturbed */
+    verdict verdict;
+    bool adjusted;          /* whether the sign test holds in the family (Benjamini-Hochberg, 5%) */
+    const char *why;        /* incomparable: a static text */
+    char detail[200];       /* and of what */
+} comparison;
+
+typedef struct comparisons {
+    comparison *at;
+    size_t count;
+    size_t only_a, only_b;  /* cells that the other arm lacks */
+} comparisons;
+
+/* EINVAL: an arm that names nothing in the store; no common cell. */
+attn_status compare_read(comparisons *out, store *s, const compare_request *r, attn_error *err);
+void compare_free(comparisons *c);
+
+#endif
