@@ -106,7 +106,7 @@ ParameterizedTest(const struct fault *f, cli_external, libraries_that_go_wrong)
                                 "-p fixed:l=1,head=block -p strided:l=16,head=column");
     cr_assert(o.exit_code == f->exit_code, "%s: exit %d, not %d: %s", f->how, o.exit_code, f->exit_code, o.err);
     cr_assert(strstr(o.err, f->complaint), "%s: %s", f->how, o.err);
-    cr_assert(strstr(o.err, "1 of 2 cells failed"), "%s: %s", f->how, o.err);
+    cr_assert(strstr(o.err, "1 of 2 measurements failed"), "%s: %s", f->how, o.err);
     cr_assert(strstr(o.out, "\"pattern\": \"strided\"") && !strstr(o.out, "\"pattern\": \"fixed\""), "%s: %s", f->how, o.out);
     outcome_free(&o);
     o = sql("SELECT kernel, spec, reason FROM failures");
@@ -120,7 +120,7 @@ Test(cli_external, wrong_numbers_decide_the_exit_code)
 {
     outcome o = measure("HOSTILE=none", "--kernel ext:h --ext h=\"$ATTN_BUILD\"/tests/external/hostile.so -n 16 "
                                         "-p 'expr:\"i==j\"' -p dense");
-    cr_assert(o.exit_code == 14 && strstr(o.err, "1 of 2 cells failed"), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(o.exit_code == 14 && strstr(o.err, "1 of 2 measurements failed"), "exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
 }
 
