@@ -31,6 +31,7 @@ typedef struct chores {
     const struct panels *panels;
     const float *k, *v, *zeros;      /* the tensors; for padding */
     const float *k_row[KEYS], *v_row[KEYS]; /* of the panel begun */
+    bool special;                    /* NaN or infinities have been met among the values */
 } chores;
 
 /* 16 rows x 16 columns of q. */
@@ -78,8 +79,8 @@ static __attribute__((noinline)) void do_chore(chores *c)
         if (step < 2)
             transpose_values(to->transposed[step], c->v_row, step, column, c->dim);
         else
-            pack_value_rows(to->v + slot * to->bytes, to->transposed[0], to->transposed[1], (step - 2) * VALUE_ROWS,
-                            (step - 1) * VALUE_ROWS, column);
+            c->special |= pack_value_rows(to->v + slot * to->bytes, to->transposed[0], to->transposed[1],
+                                          (step - 2) * VALUE_ROWS, (step - 1) * VALUE_ROWS, column);
         return;
     }
     pack_key_rows(to->k + slot * to->bytes, c->k_row, part * KEY_ROWS, (part + 1) * KEY_ROWS, c->dim, &c->most);

@@ -18,8 +18,8 @@
  * Panels are shared by LOCKSTEP tiles and found by the keys they hold (amx_f32_panels.h).
  *
  * Infinities have no parts (inf - inf), and products of small parts with huge numbers could be flushed where they
- * matter: granules and tiles with a number from 2^60 on get their scores from vectors. NaN passes through every
- * part. What AMX flushes of smaller numbers is below 2^-126 times 2^60 in a score, and below 2^-100 in o, where
+ * matter: granules and tiles with a number from 2^90 on get their scores from vectors. NaN passes through every
+ * part. What AMX flushes of smaller numbers is below 2^-126 times 2^90 in a score, and below 2^-100 in o, where
  * results less than TINY are looked at again. */
 #include "kernels/simd.h"
 
@@ -127,9 +127,17 @@ static bool prepare_ahead(const shape *s, const operands *x, const program *p, c
     return true;
 }
 
-static void settle_ahead(scratch *w)
+static void settle_ahead(const shape *s, const operands *x, scratch *w)
 {
-    do_all_chores(w->panels->chores);
+    panels *a = w->panels;
+    chores *c = a->chores;
+    do_all_chores(c);
+    if (c->special) {
+        begin_care(s, x, w);
+        for (uint32_t i = 0; i < (c->end - c->query_chores) / c->fill_chores; i++)
+            fill_slot(s, x, w, c->fills[i], a->held.keys[c->fills[i]]);
+        c->special = false;
+    }
 }
 
 /* ---- scores by vectors ---- */

@@ -38,8 +38,9 @@ static void forget_panels(scratch *w)
     directory_forget(&w->panels->held);
 }
 
-/* Packs keys and values into a slot. Ordinary floats are read where they lie. */
-static void fill_slot(const shape *s, const operands *x, scratch *w, uint32_t slot, const uint32_t keys[KEYS])
+/* Packs keys and values into a slot. Ordinary floats are read where they lie. False: there are NaN or infinities among the
+ * values, and nobody has set them apart. */
+static bool pack_slot(const shape *s, const operands *x, scratch *w, uint32_t slot, const uint32_t keys[KEYS])
 {
     panels *p = w->panels;
     const size_t dim = s->dim;
@@ -72,12 +73,31 @@ static void fill_slot(const shape *s, const operands *x, scratch *w, uint32_t sl
     __m512 most = _mm512_setzero_ps();
     pack_key_rows(p->k + slot * p->bytes, k, 0, KEYS, dim, &most);
     p->huge[slot] = is_huge(most);
+    bool special = false;
     for (size_t c = 0; c < 2 * p->depth; c++) {
         transpose_values(p->transposed[0], v, 0, c, dim);
         transpose_values(p->transposed[1], v, 1, c, dim);
-        pack_value_rows(p->v + slot * p->bytes, p->transposed[0], p->transposed[1], 0, 16, c);
+        special |= pack_value_rows(p->v + slot * p->bytes, p->transposed[0], p->transposed[1], 0, 16, c);
+    }
+    return !special || w->care.specials;
+}
+
+/* From here on special values are set apart. What is packed already had none, and is the same with care; no tile has
+ * met one. */
+static void begin_care(const shape *s, const operands *x, scratch *w)
+{
+    (void)facts_scanned(s, x); /* so that the items that follow know it from the start */
+    w->care.specials = true;
+}
+
+static void fill_slot(const shape *s, const operands *x, scratch *w, uint32_t slot, const uint32_t keys[KEYS])
+{
+    if (!pack_slot(s, x, w, slot, keys)) {
+        begin_care(s, x, w);
+        (void)pack_slot(s, x, w, slot, keys);
     }
 }
+
 
 static void prepare_chunk(const state *t, scratch *w)
 {

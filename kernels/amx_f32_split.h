@@ -20,7 +20,7 @@ enum {
     BLOCK_BYTES = PARTS * PAIR_BYTES
 };
 #define HIGH ((int)0xffff0000u) /* of the bits of a float: what bf16 keeps */
-#define HUGE_FLOAT 0x1p60f      /* operands from here on might lose products of small parts: left to vectors */
+#define HUGE_FLOAT 0x1p90f      /* of q or k: from here on what is flushed of the other might matter: left to vectors */
 
 /* Cut to bf16: a in even words, b in odd ones. */
 INLINE __m512i cut_pair(__m512 a, __m512 b)
@@ -99,9 +99,14 @@ INLINE void transpose_values(float *to, const float *const row[KEYS], uint32_t o
         _mm512_store_ps(to + p * 16, x[p]);
 }
 
-/* Rows [r, end) of what that left of even and odd keys. */
-INLINE void pack_value_rows(uint8_t *to, const float *even, const float *odd, uint32_t r, uint32_t end, size_t c)
+/* Rows [r, end) of what that left of even and odd keys. Returns whether a number is NaN or infinite: cut to bf16, a NaN
+ * may look infinite, but no less. */
+INLINE bool pack_value_rows(uint8_t *to, const float *even, const float *odd, uint32_t r, uint32_t end, size_t c)
 {
-    for (to += c / 2 * BLOCK_BYTES + c % 2 * TILE_BYTES; r < end; r++)
+    __m512i most = _mm512_setzero_si512();
+    for (to += c / 2 * BLOCK_BYTES + c % 2 * TILE_BYTES; r < end; r++) {
         split_pair(to + r * 64, _mm512_load_ps(even + r * 16), _mm512_load_ps(odd + r * 16));
+        most = _mm512_max_epi16(most, _mm512_and_si512(_mm512_load_si512(to + r * 64), _mm512_set1_epi16(0x7fff)));
+    }
+    return _mm512_cmpge_epi16_mask(most, _mm512_set1_epi16(0x7f80)) != 0;
 }

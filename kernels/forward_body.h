@@ -108,7 +108,7 @@ static void run_chunk(const call *c, uint32_t at, state *t, uint32_t place, uint
         other->ready = begins && ready;
     }
     compute_chunk(c->s, c->x, t, c->w->granules, n, c->w, c->count);
-    settle_ahead(c->w);
+    settle_ahead(c->s, c->x, c->w);
 }
 
 /* Tiles that share keys, chunk by chunk. */

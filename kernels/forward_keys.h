@@ -75,8 +75,10 @@ static bool prepare_ahead(const shape *s, const operands *x, const program *p, c
     return false;
 }
 
-static void settle_ahead(scratch *w)
+static void settle_ahead(const shape *s, const operands *x, scratch *w)
 {
+    (void)s;
+    (void)x;
     (void)w;
 }
 

@@ -6,7 +6,7 @@ static void repeat_tile(const shape *s, const operands *x, const program *p, sta
     tally spare = {0};
     float spread = t->spread;
     set_care(w, c);
-    begin_tile(s, x, t->tile, t, w);
+    begin_tile(s, x, t->tile, t);
     t->spread = spread;
     t->tracked = true;
     while (t->left) {

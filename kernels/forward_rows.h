@@ -40,7 +40,7 @@ static void transpose_in(float *q, const float *from, size_t stride, size_t rows
 
 /* A tile before its first key, its q aside. Rows that an earlier part began continue from there; their sums
  * are negative when they are marked (see forward_care.h), NaN when dead, and infinite when lost. */
-static void begin_tile(const shape *s, const operands *x, const tile *t, state *to, const scratch *w)
+static void begin_tile(const shape *s, const operands *x, const tile *t, state *to)
 {
     to->tile = t;
     to->rows = t->count == 64 ? UINT64_MAX : (1ull << t->count) - 1;
@@ -69,15 +69,14 @@ static void begin_tile(const shape *s, const operands *x, const tile *t, state *
     to->dead |= to->lost; /* nothing to compute */
     to->infinite = to->marked;
     memset(to->o, 0, s->dim * ROWS * sizeof *to->o);
-    if (w->care.specials)
-        memset(to->marks, 0, marks_size(s) * sizeof *to->marks);
+    memset(to->marks, 0, marks_size(s) * sizeof *to->marks);
 }
 
 static void load_tile(const shape *s, const operands *x, const tile *t, state *to, scratch *w)
 {
     const float *from = (const float *)x->q + t->row0 * s->dim;
     size_t stride = t->row_step * s->dim;
-    begin_tile(s, x, t, to, w);
+    begin_tile(s, x, t, to);
     if (to->ready)
         return;
     if (s->dtype != ATTN_F32) {

@@ -168,7 +168,7 @@ static void prepare_chunk(const state *t, scratch *w);
  * tile that it `begins`, its q (then true is returned) and the keys of its first chunk. settle_ahead() finishes what
  * is still to be done. */
 static bool prepare_ahead(const shape *s, const operands *x, const program *p, const tile *begins, state *to, scratch *w);
-static void settle_ahead(scratch *w);
+static void settle_ahead(const shape *s, const operands *x, scratch *w);
 
 /* The tile's q is in place, or has changed. */
 static void prepare_queries(const shape *s, state *t);
