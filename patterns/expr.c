@@ -18,7 +18,10 @@ static void row(const attn_pattern_args *a, size_t head, size_t i, attn_combs *o
     expr_row(a->state, head, i, out, &tests);
 }
 
-static void release(attn_pattern_args *a) { expr_unbind(a->state); }
+static void release(attn_pattern_args *a)
+{
+    expr_unbind(a->state);
+}
 
 const attn_pattern attn_pattern_expr = {
     .name = "expr",

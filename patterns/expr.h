@@ -46,9 +46,10 @@ void expr_unbind(expr_bound *b);
 /* The definition: evaluates every operation. Causality included. */
 bool expr_allows(const expr_bound *b, size_t head, size_t i, size_t j);
 
-/* The combs of the keys of query i. Uses some 200 KiB of stack, and nothing else. Adds to *tests how many
- * values at single keys had to be computed because reasoning on intervals and residues did not settle them:
- * 0 for whatever is made of comparisons of sums, quotients and remainders by constants of the row. */
+/* The combs of the keys of query i. Uses some 250 KiB of stack; what was computed for a row is kept for the rows
+ * after it, as far as they follow from it (expr_moving.h), and any number of threads may ask. Adds to *tests how many
+ * values at single keys and bounds of tiles had to be computed because reasoning on intervals and residues did not
+ * settle the row: 0 for whatever is made of comparisons of sums, quotients and remainders by what is fixed in a row. */
 void expr_row(const expr_bound *b, size_t head, size_t i, attn_combs *out, uint64_t *tests);
 
 /* Tests behind the rows of one head, extrapolated from a sample of rows; 0 is exact. */

@@ -43,13 +43,13 @@ enum {
     SCRATCH = 1 << 14
 };
 
-pieces expr_pieces_of(piece_room *room, const expr_node *node, pieces x, pieces y, pieces z, int64_t end)
+pieces expr_pieces_of(piece_room *room, const expr_node *node, pieces x, pieces y, pieces z, moving end)
 {
     switch (node->op) {
-    case EXPR_NEGATE: return pieces_sum(room, pieces_constant(room, 0), x, -1, end);
-    case EXPR_FLIP: return pieces_sum(room, pieces_constant(room, -1), x, -1, end);
+    case EXPR_NEGATE: return pieces_sum(room, pieces_constant(room, fixed(0)), x, -1, end);
+    case EXPR_FLIP: return pieces_sum(room, pieces_constant(room, fixed(-1)), x, -1, end);
     case EXPR_ABS: {
-        pieces minus = pieces_sum(room, pieces_constant(room, 0), x, -1, end);
+        pieces minus = pieces_sum(room, pieces_constant(room, fixed(0)), x, -1, end);
         return pieces_compare(room, EXPR_MAX, x, minus, end);
     }
     case EXPR_MUL: return pieces_product(room, x, y, end);
@@ -65,7 +65,7 @@ pieces expr_pieces_of(piece_room *room, const expr_node *node, pieces x, pieces 
     case EXPR_ALL:
     case EXPR_ANY: return pieces_logic(room, node->op, x, y, end);
     case EXPR_COND: { /* x y + (1 - x) z */
-        pieces other = pieces_sum(room, pieces_constant(room, 1), x, -1, end);
+        pieces other = pieces_sum(room, pieces_constant(room, fixed(1)), x, -1, end);
         y = pieces_product(room, x, y, end);
         z = pieces_product(room, other, z, end);
         return pieces_sum(room, y, z, 1, end);
@@ -92,11 +92,11 @@ static void prepare(expr_bound *b)
             at->value = node->op == EXPR_CONST ? node->value
                         : node->op == EXPR_N   ? end
                                                : expr_apply(node->op, x->value, y->value, z->value);
-            at->pieces = pieces_constant(&b->room, at->value);
+            at->pieces = pieces_constant(&b->room, fixed(at->value));
         } else if (at->kind == EXPR_KEY) {
             at->pieces = node->op == EXPR_J
                              ? pieces_key(&b->room)
-                             : expr_pieces_of(&b->room, node, x->pieces, y->pieces, z->pieces, end);
+                             : expr_pieces_of(&b->room, node, x->pieces, y->pieces, z->pieces, fixed(end));
         }
     }
 }
@@ -118,13 +118,17 @@ attn_status expr_bind(expr_bound **out, const expr *e, size_t nk, size_t heads, 
     if (status != ATTN_OK)
         goto cleanup;
 
-    b->room = (piece_room){.strips = malloc(STRIPS * sizeof(strip)),
+    b->room = (piece_room){.keys = (int64_t)nk,
+                           .rows = 1,
+                           .strips = malloc(STRIPS * sizeof(strip)),
                            .strip_capacity = STRIPS,
                            .pieces = malloc(PIECES * sizeof(piece)),
                            .piece_capacity = PIECES,
                            .scratch = malloc(SCRATCH * sizeof(strip)),
                            .scratch_capacity = SCRATCH};
-    if (!b->room.strips || !b->room.pieces || !b->room.scratch) {
+    b->entry_count = nk / GROUP + 1 < ENTRIES ? nk / GROUP + 1 : ENTRIES;
+    b->entries = calloc(b->entry_count, sizeof *b->entries); /* all flags clear, no rows */
+    if (!b->room.strips || !b->room.pieces || !b->room.scratch || !b->entries) {
         status = ATTN_ENOMEM;
         goto cleanup;
     }
@@ -148,5 +152,6 @@ void expr_unbind(expr_bound *b)
     free(b->room.strips);
     free(b->room.pieces);
     free(b->room.scratch);
+    free(b->entries);
     free(b);
 }

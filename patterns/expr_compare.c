@@ -12,19 +12,20 @@ enum {
 };
 
 typedef struct cutter {
-    int64_t at[CUTS];
+    moving at[CUTS];
     size_t count;
-    int64_t begin, end;
+    moving begin, end;
+    int64_t *rows;
     bool full;
 } cutter;
 
-static void cut(cutter *c, int64_t key)
+static void cut(cutter *c, moving key)
 {
-    if (key <= c->begin || key >= c->end)
+    if (!less(c->rows, c->begin, key) || !less(c->rows, key, c->end))
         return;
     size_t place = c->count;
-    while (place > 0 && c->at[place - 1] >= key)
-        if (c->at[--place] == key)
+    while (place > 0 && !less(c->rows, c->at[place - 1], key))
+        if (same(c->rows, c->at[--place], key))
             return;
     if (c->count == CUTS) {
         c->full = true;
@@ -36,123 +37,132 @@ static void cut(cutter *c, int64_t key)
 }
 
 /* The first t in [0, length] with  v + s t  beyond 0 in the direction of s (s != 0), or at it. */
-static int64_t reaches(int64_t v, int64_t s, int64_t length, bool beyond)
+static moving reaches(int64_t *rows, moving v, int64_t s, moving length, bool beyond)
 {
     if (s < 0) {
-        v = -v;
+        v = times(v, -1);
         s = -s;
     }
-    int64_t t = beyond ? expr_floor_div(-v, s) + 1 : -expr_floor_div(v, s);
-    return t < 0 ? 0 : t > length ? length : t;
-}
-
-static int sign_of(int64_t v)
-{
-    return (v > 0) - (v < 0);
+    moving t = beyond ? shifted(quotient(rows, times(v, -1), s), 1) : times(quotient(rows, v, s), -1);
+    return less(rows, t, fixed(0)) ? fixed(0) : lesser(rows, t, length);
 }
 
 /* Cuts the piece where the sign of the difference d, in residues [begin, end) of period `period`, changes
  * with q. */
-static void cut_strip(cutter *c, const strip *d, int64_t begin, int64_t end, int64_t period)
+static void cut_strip(cutter *c, const strip *d, moving begin, moving end, int64_t period)
 {
-    int64_t last = d->value + d->slope * (end - begin - 1);
-    int64_t low = d->value < last ? d->value : last, high = d->value < last ? last : d->value, a = d->rise;
+    int64_t *rows = c->rows, a = d->rise;
+    moving last = plus(d->value, times(minus(shifted(end, -1), begin), d->slope));
+    moving low = d->slope >= 0 ? d->value : last, high = d->slope >= 0 ? last : d->value;
     if (a < 0) { /* the same for -d */
-        int64_t other = low;
-        low = -high;
-        high = -other;
+        moving other = low;
+        low = times(high, -1);
+        high = times(other, -1);
         a = -a;
     }
     /* a q + high < 0 below `from`, a q + low > 0 from `to` on */
-    int64_t from = -expr_floor_div(high, a), to = expr_floor_div(-low, a) + 1;
-    int64_t first = c->begin / period, final = (c->end - 1) / period;
-    if (from > final || to <= first)
+    moving from = times(quotient(rows, high, a), -1), to = shifted(quotient(rows, times(low, -1), a), 1);
+    moving first = quotient(rows, c->begin, period),
+           stop = shifted(quotient(rows, shifted(c->end, -1), period), 1);
+    if (!less(rows, from, stop) || !less(rows, first, to))
         return; /* one side throughout */
-    int64_t least = from < first ? first : from, most = to > final + 1 ? final + 1 : to;
-    if (d->slope != 0 && most - least > BETWEEN) {
+    moving q = greater(rows, from, first), past = lesser(rows, to, stop);
+    if (d->slope != 0 && less(rows, shifted(q, BETWEEN), past)) {
         c->full = true;
         return;
     }
-    cut(c, least * period);
-    cut(c, most * period);
+    cut(c, times(q, period));
+    cut(c, times(past, period));
     if (d->slope == 0)
         return;
-    for (int64_t q = least; q < most; q++) {
-        int64_t v = d->value + d->rise * q;
-        cut(c, q * period);
-        cut(c, q * period + begin + reaches(v, d->slope, end - begin, false));
-        cut(c, q * period + begin + reaches(v, d->slope, end - begin, true));
+    for (moving length = minus(end, begin); less(rows, q, past); q = shifted(q, 1)) {
+        moving v = plus(d->value, times(q, d->rise)), base = plus(times(q, period), begin);
+        cut(c, times(q, period));
+        cut(c, plus(base, reaches(rows, v, d->slope, length, false)));
+        cut(c, plus(base, reaches(rows, v, d->slope, length, true)));
     }
 }
 
 /* The sign of a difference with a rise in keys [begin, end), where it is the same for all that are in the
  * strip. */
-static int sign_in(const strip *d, int64_t strip_begin, int64_t strip_end, int64_t period, int64_t begin,
-                   int64_t end)
+static int sign_in(int64_t *rows, const strip *d, const pair_walk *w, moving begin, moving end)
 {
-    int64_t q = begin / period, r = begin % period;
-    if (r >= strip_end) {
-        q++;
-        r = strip_begin;
-    } else if (r < strip_begin) {
-        r = strip_begin;
+    int64_t period = w->pair->period;
+    moving q = quotient(rows, begin, period), r = minus(begin, times(q, period));
+    if (!less(rows, r, w->end)) {
+        q = shifted(q, 1);
+        r = w->begin;
+    } else {
+        r = greater(rows, r, w->begin);
     }
-    if (q * period + r >= end)
+    if (!less(rows, plus(times(q, period), r), end))
         return 0; /* no key of the strip is here */
-    return sign_of(d->value + d->rise * q + d->slope * (r - strip_begin));
+    return sign_of(rows, plus(d->value, plus(times(q, d->rise), times(minus(r, w->begin), d->slope))));
 }
 
 /* Writes residues up to `end` of what the sign decides. */
-static void write_outcome(piece_work *work, const pair_walk *w, int sign, int64_t begin, int64_t end)
+static void write_outcome(piece_work *work, const pair_walk *w, int sign, moving begin, moving end)
 {
     strip s = {.end = end};
     switch (work->op) {
-    case EXPR_LT: s.value = sign < 0; break;
-    case EXPR_LE: s.value = sign <= 0; break;
-    case EXPR_EQ: s.value = sign == 0; break;
-    case EXPR_NE: s.value = sign != 0; break;
+    case EXPR_LT: s.value.at = sign < 0; break;
+    case EXPR_LE: s.value.at = sign <= 0; break;
+    case EXPR_EQ: s.value.at = sign == 0; break;
+    case EXPR_NE: s.value.at = sign != 0; break;
     default: { /* MIN, MAX */
         const strip *from = (work->op == EXPR_MIN) == (sign < 0) ? &w->x : &w->y;
-        s.value = from->value + from->slope * (begin - w->begin);
+        s.value = plus(from->value, times(minus(begin, w->begin), from->slope));
         s.rise = from->rise;
         s.slope = from->slope;
     }
     }
-    if (end > begin)
+    if (less(&w->pair->room->rows, begin, end))
         writer_strip(&work->writer, s);
 }
 
 /* d = x - y; false: one of them is open, or so large that what is computed with it below could overflow. */
-static bool difference(const piece_pair *pair, const pair_walk *w, strip *d)
+static bool difference(const pair_walk *w, strip *d)
 {
     const int64_t most = EXPR_LIMIT / 4;
+    const piece_pair *pair = w->pair;
+    int64_t *rows = &pair->room->rows, climb, steps;
     *d = (strip){.end = w->end};
-    int64_t climb, length = w->end - w->begin, periods = pair->end / pair->period + 1;
-    if (w->x.open || w->y.open || __builtin_sub_overflow(w->x.value, w->y.value, &d->value) ||
-        __builtin_sub_overflow(w->x.rise, w->y.rise, &d->rise) ||
-        __builtin_sub_overflow(w->x.slope, w->y.slope, &d->slope) || d->value > most || d->value < -most)
+    if (w->x.open || w->y.open)
         return false;
-    if (__builtin_mul_overflow(d->slope, length, &climb) || climb > most || climb < -most)
+    d->value = minus(w->x.value, w->y.value);
+    (void)tame(rows, &d->value);
+    moving length = minus(w->end, w->begin);
+    int64_t periods = pair->room->keys / pair->period + 1;
+    if (__builtin_sub_overflow(w->x.rise, w->y.rise, &d->rise) ||
+        __builtin_sub_overflow(w->x.slope, w->y.slope, &d->slope) || d->value.at > most ||
+        d->value.at < -most || __builtin_mul_overflow(d->rise, periods, &climb) || climb > most ||
+        climb < -most)
         return false;
-    return !__builtin_mul_overflow(d->rise, periods, &climb) && climb <= most && climb >= -most;
+    if (__builtin_mul_overflow(d->slope, length.at, &climb) || climb > most || climb < -most ||
+        __builtin_mul_overflow(d->slope, length.per, &steps) || steps > most || steps < -most)
+        return false;
+    if (climb > MOVING_SIZE || climb < -MOVING_SIZE || steps > MOVING_STEP || steps < -MOVING_STEP)
+        *rows = 1;
+    return true;
 }
 
-static void write_part(piece_work *work, const piece_pair *pair, int64_t begin, int64_t end)
+static void write_part(piece_work *work, const piece_pair *pair, moving begin, moving end)
 {
+    int64_t *rows = &pair->room->rows;
     writer_open(&work->writer, begin, pair->period);
     for (pair_walk w = walk_start(pair); walk_next(&w);) {
         strip d;
-        int64_t length = w.end - w.begin;
-        if (!difference(pair, &w, &d)) {
+        moving length = minus(w.end, w.begin);
+        if (!difference(&w, &d)) {
             writer_strip(&work->writer, (strip){.end = w.end, .open = true});
         } else if (d.rise != 0) {
-            write_outcome(work, &w, sign_in(&d, w.begin, w.end, pair->period, begin, end), w.begin, w.end);
+            write_outcome(work, &w, sign_in(rows, &d, &w, begin, end), w.begin, w.end);
         } else if (d.slope == 0) {
-            write_outcome(work, &w, sign_of(d.value), w.begin, w.end);
+            write_outcome(work, &w, sign_of(rows, d.value), w.begin, w.end);
         } else {
-            int after = sign_of(d.slope);
-            int64_t at = w.begin + reaches(d.value, d.slope, length, false),
-                    past = w.begin + reaches(d.value, d.slope, length, true);
+            int after = d.slope > 0 ? 1 : -1;
+            moving at = plus(w.begin, reaches(rows, d.value, d.slope, length, false)),
+                   past = plus(w.begin, reaches(rows, d.value, d.slope, length, true));
             write_outcome(work, &w, -after, w.begin, at);
             write_outcome(work, &w, 0, at, past);
             write_outcome(work, &w, after, past, w.end);
@@ -163,27 +173,27 @@ static void write_part(piece_work *work, const piece_pair *pair, int64_t begin, 
 
 static void make_comparison(piece_work *work, const piece_pair *pair)
 {
-    cutter c = {.begin = pair->begin, .end = pair->end};
+    cutter c = {.begin = pair->begin, .end = pair->end, .rows = &pair->room->rows};
     for (pair_walk w = walk_start(pair); walk_next(&w) && !c.full;) {
         strip d;
-        if (difference(pair, &w, &d) && d.rise != 0)
+        if (difference(&w, &d) && d.rise != 0)
             cut_strip(&c, &d, w.begin, w.end, pair->period);
     }
     if (c.full) {
         writer_open(&work->writer, pair->begin, 1);
-        writer_strip(&work->writer, (strip){.end = 1, .open = true});
+        writer_strip(&work->writer, (strip){.end = fixed(1), .open = true});
         writer_close(&work->writer);
         return;
     }
-    int64_t begin = pair->begin;
+    moving begin = pair->begin;
     for (size_t k = 0; k <= c.count; k++) {
-        int64_t end = k < c.count ? c.at[k] : pair->end;
+        moving end = k < c.count ? c.at[k] : pair->end;
         write_part(work, pair, begin, end);
         begin = end;
     }
 }
 
-pieces pieces_compare(piece_room *room, expr_op op, pieces x, pieces y, int64_t end)
+pieces pieces_compare(piece_room *room, expr_op op, pieces x, pieces y, moving end)
 {
     return pieces_combine(room, (piece_work){.op = op}, x, y, end, make_comparison);
 }

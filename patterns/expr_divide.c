@@ -11,7 +11,7 @@
 
 typedef struct division {
     piece_work *work;
-    int64_t begin, end; /* residues */
+    moving begin, end; /* residues */
     strip f;
     int64_t d;    /* > 0 */
     int64_t sign; /* of the divisor that was written */
@@ -20,31 +20,33 @@ typedef struct division {
 /* The strips of one strip's quotient or remainder. */
 static void write_stairs(const division *v)
 {
-    const strip *f = &v->f;
-    int64_t d = v->d, whole = expr_floor_div(f->slope, d), part = f->slope - whole * d,
-            length = v->end - v->begin;
+    piece_writer *writer = &v->work->writer;
+    int64_t *rows = &writer->room->rows, d = v->d, whole = expr_floor_div(v->f.slope, d),
+            part = v->f.slope - whole * d;
     if (part > d / 2) {
         whole++;
         part -= d;
     }
-    for (int64_t t = 0; t < length && !v->work->writer.full;) {
+    moving length = minus(v->end, v->begin);
+    for (moving t = fixed(0); !writer->full && less(rows, t, length);) {
         /* a step: t to next, with the quotient of v + s' t the same */
-        int64_t at = f->value + part * t, step = expr_floor_div(at, d), inside = at - step * d, next = length;
+        moving at = plus(v->f.value, times(t, part)), step = quotient(rows, at, d),
+               inside = minus(at, times(step, d)), next = length;
         if (part > 0)
-            next = t + (d - 1 - inside) / part + 1;
+            next = plus(t, shifted(quotient(rows, minus(fixed(d - 1), inside), part), 1));
         else if (part < 0)
-            next = t + inside / -part + 1;
-        next = next < length ? next : length;
-        strip s = {.end = v->begin + next};
+            next = plus(t, shifted(quotient(rows, inside, -part), 1));
+        next = lesser(rows, next, length);
+        strip s = {.end = plus(v->begin, next)};
         if (v->work->op == EXPR_DIV) {
-            s.value = step + whole * t;
-            s.rise = f->rise / d;
+            s.value = plus(step, times(t, whole));
+            s.rise = v->f.rise / d;
             s.slope = whole;
         } else {
-            s.value = v->sign * inside;
+            s.value = times(inside, v->sign);
             s.slope = v->sign * part;
         }
-        writer_strip(&v->work->writer, s);
+        writer_strip(writer, s);
         t = next;
     }
 }
@@ -54,8 +56,9 @@ static int64_t stretch_factor(const piece_pair *pair)
 {
     int64_t factor = 1;
     for (pair_walk w = walk_start(pair); walk_next(&w);) {
-        int64_t d = w.y.value < 0 ? -w.y.value : w.y.value, a = w.x.rise < 0 ? -w.x.rise : w.x.rise;
-        if (w.x.open || !strip_constant(&w.y, w.end - w.begin) || d < 2)
+        int64_t divisor = pinned(&pair->room->rows, w.y.value), d = divisor < 0 ? -divisor : divisor,
+                a = w.x.rise < 0 ? -w.x.rise : w.x.rise;
+        if (w.x.open || !strip_constant(pair->room, &w.y, minus(w.end, w.begin)) || d < 2)
             continue;
         int64_t x = a, y = d;
         while (x) {
@@ -92,11 +95,11 @@ static void make_division(piece_work *work, const piece_pair *pair)
     }
     writer_open(writer, p.begin, p.period);
     if (!possible)
-        writer_strip(writer, (strip){.end = p.period, .open = true});
+        writer_strip(writer, (strip){.end = fixed(p.period), .open = true});
     else
         for (pair_walk w = walk_start(&p); walk_next(&w);) {
-            division v = {work, w.begin, w.end, w.x, w.y.value, 1};
-            if (w.x.open || !strip_constant(&w.y, w.end - w.begin)) {
+            division v = {work, w.begin, w.end, w.x, w.y.value.at, 1}; /* pinned above */
+            if (w.x.open || !strip_constant(pair->room, &w.y, minus(w.end, w.begin))) {
                 writer_strip(writer, (strip){.end = w.end, .open = true});
                 continue;
             }
@@ -109,7 +112,7 @@ static void make_division(piece_work *work, const piece_pair *pair)
             if (v.d < 0) {
                 v.d = -v.d;
                 v.sign = -1;
-                v.f.value = -v.f.value;
+                v.f.value = times(v.f.value, -1);
                 v.f.rise = -v.f.rise;
                 v.f.slope = -v.f.slope;
             }
@@ -118,12 +121,12 @@ static void make_division(piece_work *work, const piece_pair *pair)
     writer_close(writer);
 }
 
-pieces pieces_quotient(piece_room *room, pieces x, pieces y, int64_t end)
+pieces pieces_quotient(piece_room *room, pieces x, pieces y, moving end)
 {
     return pieces_combine(room, (piece_work){.op = EXPR_DIV}, x, y, end, make_division);
 }
 
-pieces pieces_remainder(piece_room *room, pieces x, pieces y, int64_t end)
+pieces pieces_remainder(piece_room *room, pieces x, pieces y, moving end)
 {
     return pieces_combine(room, (piece_work){.op = EXPR_MOD}, x, y, end, make_division);
 }
@@ -135,15 +138,16 @@ static void make_power(piece_work *work, const piece_pair *pair)
 {
     writer_open(&work->writer, pair->begin, pair->period);
     for (pair_walk w = walk_start(pair); walk_next(&w);) {
-        strip s = {.end = w.end, .open = !strip_constant(&w.x, w.end - w.begin)};
-        if (!s.open && w.x.value >= 0 && w.x.value <= 62)
-            s.value = INT64_C(1) << w.x.value;
+        strip s = {.end = w.end, .open = !strip_constant(pair->room, &w.x, minus(w.end, w.begin))};
+        int64_t bits = s.open ? 0 : pinned(&pair->room->rows, w.x.value);
+        if (bits >= 0 && bits <= 62)
+            s.value = fixed(INT64_C(1) << bits);
         writer_strip(&work->writer, s);
     }
     writer_close(&work->writer);
 }
 
-pieces pieces_shift(piece_room *room, expr_op op, pieces x, pieces y, int64_t end)
+pieces pieces_shift(piece_room *room, expr_op op, pieces x, pieces y, moving end)
 {
     pieces power = pieces_combine(room, (piece_work){.op = op}, y, y, end, make_power);
     return op == EXPR_SHL ? pieces_product(room, x, power, end) : pieces_quotient(room, x, power, end);

@@ -51,36 +51,53 @@ typedef struct row {
     const expr_bound *b;
     int64_t head, i;
     int64_t *value; /* of the operations without a key */
+    int64_t *rows;  /* for which all decisions come out the same */
     attn_combs *out;
-    int64_t begin, end; /* an interval that may still grow; begin == end: none */
+    moving begin, end; /* an interval that may still grow, if `open` */
+    bool open;
     uint64_t tests;
+    row_entry made; /* the first combs, as they move */
 } row;
+
+static void emit(attn_combs *out, const moving_comb *c, int64_t later)
+{
+    attn_emit(out, (size_t)(c->begin.at + c->begin.per * later), (size_t)(c->width.at + c->width.per * later),
+              (size_t)c->step, (size_t)(c->count.at + c->count.per * later));
+}
+
+static void put(row *r, moving_comb c)
+{
+    emit(r->out, &c, 0);
+    if (r->made.count < ENTRY_COMBS)
+        r->made.at[r->made.count] = c;
+    r->made.count++;
+}
 
 static void flush(row *r)
 {
-    attn_emit(r->out, (size_t)r->begin, (size_t)(r->end - r->begin), 0, 1);
-    r->begin = r->end = 0;
+    if (r->open)
+        put(r, (moving_comb){r->begin, minus(r->end, r->begin), fixed(1), 0});
+    r->open = false;
 }
 
-static void add_interval(row *r, int64_t begin, int64_t end)
+static void add_interval(row *r, moving begin, moving end)
 {
-    if (begin >= end)
+    if (!less(r->rows, begin, end))
         return;
-    if (r->begin < r->end && r->end == begin) {
-        r->end = end;
-        return;
+    if (!r->open || !same(r->rows, r->end, begin)) {
+        flush(r);
+        r->begin = begin;
+        r->open = true;
     }
-    flush(r);
-    r->begin = begin;
     r->end = end;
 }
 
-static void add_comb(row *r, int64_t begin, int64_t width, int64_t step, int64_t count)
+static void add_comb(row *r, moving begin, moving width, int64_t step, moving count)
 {
-    if (count <= 0)
+    if (!less(r->rows, fixed(0), count))
         return;
     flush(r);
-    attn_emit(r->out, (size_t)begin, (size_t)width, (size_t)step, (size_t)count);
+    put(r, (moving_comb){begin, width, count, step});
 }
 
 /* ---- tiles ---- */
@@ -112,6 +129,7 @@ static int64_t halve(int64_t begin, int64_t end)
 
 static void add_tiles(row *r, int64_t begin, int64_t end)
 {
+    *r->rows = 1;
     int64_t stack[64], at = begin; /* where the tiles behind end; each half is shorter */
     size_t depth = 0;
     stack[depth++] = end;
@@ -121,14 +139,14 @@ static void add_tiles(row *r, int64_t begin, int64_t end)
         r->tests++;
         if (whole.low == whole.high || (whole.low > 0 || whole.high < 0)) {
             if (whole.low != 0 || whole.high != 0)
-                add_interval(r, at, stop);
+                add_interval(r, fixed(at), fixed(stop));
         } else if (stop - at > SMALL) {
             stack[depth++] = halve(at, stop);
             continue;
         } else {
             for (int64_t j = at; j < stop; j++)
                 if (evaluate(r->b, r->value, r->head, r->i, j, false))
-                    add_interval(r, j, j + 1);
+                    add_interval(r, fixed(j), fixed(j + 1));
             r->tests += (uint64_t)(stop - at);
         }
         at = stop;
@@ -139,48 +157,44 @@ static void add_tiles(row *r, int64_t begin, int64_t end)
 /* ---- periodic pieces ---- */
 
 typedef struct tooth {
-    int64_t begin, width; /* begin in [0, period); the last may reach into the next period */
+    moving begin, width; /* begin in [0, period); the last may reach into the next period */
 } tooth;
 
 /* The teeth of one period, touching ones joined, also across the period's end. false: too many of them, or
  * some residues are open. */
-static bool find_teeth(const piece *p, tooth *teeth, size_t *count)
+static bool find_teeth(int64_t *rows, const piece *p, tooth *teeth, size_t *count)
 {
     *count = 0;
     for (uint32_t k = 0; k < p->count; k++) {
-        const strip *s = &p->strips[k];
-        int64_t begin = k ? p->strips[k - 1].end : 0;
+        const strip *s = &p->strips[k]; /* neighbours differ */
+        moving begin = k ? p->strips[k - 1].end : fixed(0);
         if (s->open)
             return false;
-        if (s->value == 0)
+        if (s->value.at == 0)
             continue;
-        tooth *last = &teeth[*count - (*count > 0)];
-        if (*count && last->begin + last->width == begin) {
-            last->width += s->end - begin;
-            continue;
-        }
         if (*count == TEETH)
             return false;
-        teeth[(*count)++] = (tooth){begin, s->end - begin};
+        teeth[(*count)++] = (tooth){begin, minus(s->end, begin)};
     }
     tooth *last = &teeth[*count - (*count > 0)];
-    if (*count > 1 && teeth[0].begin == 0 && last->begin + last->width == p->period) {
-        last->width += teeth[0].width;
+    if (*count > 1 && same(rows, teeth[0].begin, fixed(0)) &&
+        same(rows, plus(last->begin, last->width), fixed(p->period))) {
+        last->width = plus(last->width, teeth[0].width);
         memmove(teeth, teeth + 1, --*count * sizeof *teeth);
     }
     return true;
 }
 
 /* The shortest period of the teeth that divides `period`. */
-static int64_t shortest_period(const tooth *teeth, size_t *count, int64_t period)
+static int64_t shortest_period(int64_t *rows, const tooth *teeth, size_t *count, int64_t period)
 {
     for (size_t few = 1; few < *count; few++) {
         int64_t times = (int64_t)(*count / few), shorter = period / times;
         if (*count % few != 0 || period % times != 0)
             continue;
         size_t k = 0;
-        while (k + few < *count && teeth[k + few].begin == teeth[k].begin + shorter &&
-               teeth[k + few].width == teeth[k].width)
+        while (k + few < *count && same(rows, teeth[k + few].begin, shifted(teeth[k].begin, shorter)) &&
+               same(rows, teeth[k + few].width, teeth[k].width))
             k++;
         if (k + few == *count) {
             *count = few;
@@ -190,31 +204,35 @@ static int64_t shortest_period(const tooth *teeth, size_t *count, int64_t period
     return period;
 }
 
-static void add_teeth(row *r, const tooth *teeth, size_t count, int64_t period, int64_t begin, int64_t end)
+static void add_teeth(row *r, const tooth *teeth, size_t count, int64_t period, moving begin, moving end)
 {
-    int64_t base = begin / period * period;
+    int64_t *rows = r->rows;
+    moving base = times(quotient(rows, begin, period), period);
     size_t first = 0; /* the tooth that begins next at or after `begin` */
-    while (first < count && base + teeth[first].begin < begin)
+    while (first < count && less(rows, plus(base, teeth[first].begin), begin))
         first++;
     /* the one before may reach into the piece */
-    const tooth *before = &teeth[first ? first - 1 : count - 1];
-    int64_t started = base + before->begin - (first ? 0 : period), stops = started + before->width;
-    if (stops > begin)
-        add_comb(r, begin, (stops < end ? stops : end) - begin, period, 1);
-    tooth cut = {0, 0};
+    const tooth *last = &teeth[first ? first - 1 : count - 1];
+    moving started = shifted(plus(base, last->begin), first ? 0 : -period),
+           stops = plus(started, last->width);
+    if (less(rows, begin, stops))
+        add_comb(r, begin, minus(lesser(rows, stops, end), begin), period, fixed(1));
+    tooth cut = {fixed(0), fixed(0)};
     for (size_t k = 0; k < count; k++) {
-        size_t which = (first + k) % count;
-        int64_t at = base + teeth[which].begin + (first + k >= count ? period : 0),
-                width = teeth[which].width;
-        if (at >= end)
+        const tooth *t = &teeth[(first + k) % count];
+        moving at = shifted(plus(base, t->begin), first + k >= count ? period : 0);
+        if (!less(rows, at, end))
             break;
-        int64_t whole = end - at < width ? 0 : (end - at - width) / period + 1;
-        add_comb(r, at, width, period, whole);
-        if (at + whole * period < end)
-            cut = (tooth){at + whole * period, end - at - whole * period};
+        moving room = minus(minus(end, at), t->width), whole = fixed(0);
+        if (!less(rows, room, fixed(0)))
+            whole = shifted(quotient(rows, room, period), 1);
+        add_comb(r, at, t->width, period, whole);
+        moving next = plus(at, times(whole, period));
+        if (less(rows, next, end))
+            cut = (tooth){next, minus(end, next)};
     }
-    if (cut.width)
-        add_comb(r, cut.begin, cut.width, period, 1);
+    if (cut.width.at)
+        add_comb(r, cut.begin, cut.width, period, fixed(1));
 }
 
 /* Period by period: for pieces with open residues, or with too many teeth. */
@@ -223,83 +241,159 @@ static void add_strips(row *r, const piece *p, int64_t begin, int64_t end)
     for (int64_t base = begin / p->period * p->period; base < end; base += p->period)
         for (uint32_t k = 0; k < p->count; k++) {
             const strip *s = &p->strips[k];
-            int64_t from = base + (k ? p->strips[k - 1].end : 0), to = base + s->end;
+            int64_t from = base + (k ? p->strips[k - 1].end.at : 0), to = base + s->end.at;
             from = from > begin ? from : begin;
             to = to < end ? to : end;
             if (s->open && from < to)
                 add_tiles(r, from, to);
-            else if (s->value != 0)
-                add_interval(r, from, to);
+            else if (s->value.at != 0)
+                add_interval(r, fixed(from), fixed(to));
         }
 }
 
-static void add_piece(row *r, const piece *p, int64_t begin, int64_t end)
+static void add_piece(row *r, const piece *p, moving begin, moving end)
 {
     tooth teeth[TEETH];
     size_t count;
-    if (p->period == 1) {
-        add_strips(r,
-                   &(piece){.period = end,
-                            .strips = &(strip){end, p->strips->value, 0, 0, p->strips->open},
-                            .count = 1},
-                   begin, end);
-    } else if (find_teeth(p, teeth, &count)) {
+    if (p->period == 1 && !p->strips->open) {
+        if (p->strips->value.at != 0)
+            add_interval(r, begin, end);
+    } else if (p->period == 1) {
+        add_tiles(r, pinned(r->rows, begin), pinned(r->rows, end));
+    } else if (find_teeth(r->rows, p, teeth, &count)) {
         if (count > 0) {
-            int64_t period = shortest_period(teeth, &count, p->period);
+            int64_t period = shortest_period(r->rows, teeth, &count, p->period);
             add_teeth(r, teeth, count, period, begin, end);
         }
     } else {
-        add_strips(r, p, begin, end);
+        *r->rows = 1;
+        add_strips(r, p, begin.at, end.at);
     }
 }
 
 /* ---- the row ---- */
 
+#define SCALE (INT64_C(1) << 26) /* both below: products and their steps need no check */
+
+/* An operation on what the row knows: expr_apply() of numbers that move. */
+static moving apply(int64_t *rows, expr_op op, moving x, moving y, moving z)
+{
+    bool large = x.at > MOVING_SIZE || x.at < -MOVING_SIZE || y.at > MOVING_SIZE || y.at < -MOVING_SIZE;
+    if ((x.per == 0 && y.per == 0 && z.per == 0) || large) {
+        int64_t first = pinned(rows, x), second = pinned(rows, y);
+        return fixed(expr_apply(op, first, second, pinned(rows, z)));
+    }
+    moving result;
+    switch (op) {
+    case EXPR_NEGATE: result = times(x, -1); break;
+    case EXPR_FLIP: result = shifted(times(x, -1), -1); break;
+    case EXPR_ABS: result = sign_of(rows, x) < 0 ? times(x, -1) : x; break;
+    case EXPR_ADD: result = plus(x, y); break;
+    case EXPR_SUB: result = minus(x, y); break;
+    case EXPR_LT: return fixed(less(rows, x, y));
+    case EXPR_LE: return fixed(!less(rows, y, x));
+    case EXPR_EQ: return fixed(same(rows, x, y));
+    case EXPR_NE: return fixed(!same(rows, x, y));
+    case EXPR_MIN: return lesser(rows, x, y);
+    case EXPR_MAX: return greater(rows, x, y);
+    case EXPR_COND: return x.at ? y : z; /* 0 and 1 do not move */
+    case EXPR_DIV:
+    case EXPR_MOD: {
+        int64_t d = pinned(rows, y);
+        if (d == 0)
+            return op == EXPR_DIV ? fixed(0) : x;
+        moving whole = d > 0 ? quotient(rows, x, d) : quotient(rows, times(x, -1), -d);
+        result = op == EXPR_DIV ? whole : minus(x, times(whole, d));
+        break;
+    }
+    default:
+        if (op == EXPR_MUL && (x.per == 0 || y.per == 0) && x.at < SCALE && x.at > -SCALE && y.at < SCALE &&
+            y.at > -SCALE) {
+            result = (moving){x.at * y.at, x.per * y.at + y.per * x.at};
+        } else {
+            int64_t first = pinned(rows, x), second = pinned(rows, y);
+            return fixed(expr_apply(op, first, second, pinned(rows, z)));
+        }
+    }
+    (void)tame(rows, &result);
+    return result;
+}
+
 /* The whole as a function of the key, and the values of operations without one. */
-static pieces row_pieces(row *r, piece_room *room, int64_t end)
+static pieces row_pieces(row *r, piece_room *room, moving end)
 {
     const expr_bound *b = r->b;
     pieces made[EXPR_NODES];
+    moving value[EXPR_NODES];
     for (size_t k = 0; k < b->count; k++) {
         const expr_node *node = &b->node[k];
+        value[k] = fixed(b->at[k].value);
         switch (b->at[k].kind) {
         case EXPR_FIXED:
-            r->value[k] = b->at[k].value;
-            made[k] = b->at[k].pieces;
-            break;
         case EXPR_KEY: made[k] = b->at[k].pieces; break;
         case EXPR_ROW:
-            r->value[k] = node->op == EXPR_I ? r->i
-                          : node->op == EXPR_H
-                              ? r->head
-                              : expr_apply(node->op, r->value[node->a], r->value[node->b], r->value[node->c]);
-            made[k] = pieces_constant(room, r->value[k]);
+            value[k] = node->op == EXPR_I ? (moving){r->i, 1}
+                       : node->op == EXPR_H
+                           ? fixed(r->head)
+                           : apply(r->rows, node->op, value[node->a], value[node->b], value[node->c]);
+            made[k] = pieces_constant(room, value[k]);
             break;
         default: made[k] = expr_pieces_of(room, node, made[node->a], made[node->b], made[node->c], end);
         }
+        r->value[k] = value[k].at;
     }
     return made[b->count - 1];
 }
 
-void expr_row(const expr_bound *b, size_t head, size_t i, attn_combs *out, uint64_t *tests)
+/* Computes a row; made.rows says for how many it holds. */
+static void make_row(row *r)
 {
+    const expr_bound *b = r->b;
     strip strips[STRIPS], scratch[SCRATCH];
     piece places[PIECES];
-    int64_t value[EXPR_NODES], end = (int64_t)(b->causal ? i + 1 : b->nk);
-    piece_room room = {.strips = strips,
+    int64_t value[EXPR_NODES];
+    piece_room room = {.keys = (int64_t)b->nk,
+                       .rows = (int64_t)b->nk - r->i,
+                       .strips = strips,
                        .strip_capacity = STRIPS,
                        .pieces = places,
                        .piece_capacity = PIECES,
                        .scratch = scratch,
                        .scratch_capacity = SCRATCH};
-    row r = {.b = b, .head = (int64_t)head, .i = (int64_t)i, .value = value, .out = out};
-    pieces whole = row_pieces(&r, &room, end);
-    for (uint32_t p = 0; p < whole.count && whole.at[p].begin < end; p++) {
-        int64_t stop = p + 1 < whole.count && whole.at[p + 1].begin < end ? whole.at[p + 1].begin : end;
-        add_piece(&r, &whole.at[p], whole.at[p].begin, stop);
+    r->value = value;
+    r->rows = &room.rows;
+    moving end = b->causal ? (moving){r->i + 1, 1} : fixed((int64_t)b->nk);
+    pieces whole = row_pieces(r, &room, end);
+    for (uint32_t p = 0; p < whole.count && less(r->rows, whole.at[p].begin, end); p++) {
+        moving stop = p + 1 < whole.count ? lesser(r->rows, whole.at[p + 1].begin, end) : end;
+        add_piece(r, &whole.at[p], whole.at[p].begin, stop);
     }
-    flush(&r);
-    *tests += r.tests;
+    flush(r);
+    r->made.rows = room.rows;
+}
+
+void expr_row(const expr_bound *b, size_t head, size_t i, attn_combs *out, uint64_t *tests)
+{
+    row_entry *entry = &b->entries[(i / GROUP + head) % b->entry_count];
+    bool mine = !atomic_flag_test_and_set_explicit(&entry->used, memory_order_acquire);
+    int64_t later = (int64_t)i - entry->first;
+    if (mine && entry->head == (int64_t)head && later >= 0 && later < entry->rows) {
+        for (size_t c = 0; c < entry->count; c++)
+            emit(out, &entry->at[c], later);
+    } else {
+        row r = {.b = b, .head = (int64_t)head, .i = (int64_t)i, .out = out};
+        make_row(&r);
+        *tests += r.tests;
+        if (mine && r.made.rows > 1 && r.made.count <= ENTRY_COMBS) {
+            entry->head = (int64_t)head;
+            entry->first = (int64_t)i;
+            entry->rows = r.made.rows;
+            entry->count = r.made.count;
+            memcpy(entry->at, r.made.at, r.made.count * sizeof *entry->at);
+        }
+    }
+    if (mine)
+        atomic_flag_clear_explicit(&entry->used, memory_order_release);
 }
 
 double expr_tests(const expr_bound *b, size_t head)

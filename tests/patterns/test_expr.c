@@ -331,8 +331,9 @@ static int64_t value_of(const tree *t, scene *s)
     if (strcmp(op, text) == 0)                                                                               \
         return result;
     IS("min", x < y ? x : y)
-    IS("max", x < y ? y : x) IS("abs", x < 0 ? -x : x) IS("-1", -x) IS("!", x == 0) IS("~", -x - 1)
-        IS("+", x + y) IS("-", x - y) IS("*", x * y) IS("/", floor_div(x, y)) IS("//", floor_div(x, y))
+    IS("max", x < y ? y : x)
+    IS("abs", x < 0 ? -x : x) IS("-1", -x) IS("!", x == 0) IS("~", -x - 1) IS("+", x + y) IS("-", x - y)
+        IS("*", x * y) IS("/", floor_div(x, y)) IS("//", floor_div(x, y))
             IS("%", y == 0 ? x : x - y * floor_div(x, y)) IS("<", x < y) IS("<=", x <= y) IS(">", x > y)
                 IS(">=", x >= y) IS("==", x == y) IS("!=", x != y) IS("&", x & y) IS("|", x | y)
                     IS("^", x ^ y) IS("&&", x != 0 && y != 0) IS("||", x != 0 || y != 0)
@@ -430,6 +431,48 @@ Test(expr, random_rows_are_the_definition)
         expr_unbind(b);
     }
     cr_assert(bound > 2000 && settled > bound / 2, "%zu bound, %zu settled without tests", bound, settled);
+}
+
+/* What is remembered of the rows before makes no difference, in whatever order rows are asked for. */
+Test(expr, rows_do_not_depend_on_what_was_asked_before)
+{
+    static char text[EXPR_LONGEST];
+    size_t compared = 0;
+    state = 3;
+    for (int k = 0; k < 400; k++) {
+        attn_error err;
+        pooled = 0;
+        size_t used = write_tree(grow(1 + draw(4)), text, 0), n = 1 + draw(NK),
+               step = 1 + draw(draw(2) ? 2 : 20);
+        expr *e;
+        expr_bound *warm;
+        cr_assert(expr_parse(&e, text, used, &err) == ATTN_OK, "%s: %s", text, err.message);
+        bool causal = draw(2);
+        if (expr_bind(&warm, e, n, 2, causal, &err) != ATTN_OK) {
+            expr_destroy(e);
+            continue;
+        }
+        for (size_t class = 0; class < step; class ++)
+            for (size_t i = class; i < n; i += step) {
+                attn_comb a[NK], b[NK];
+                attn_combs x = {a, NK, 0}, y = {b, NK, 0};
+                uint64_t tests = 0, again = 0;
+                expr_row(warm, i % 2, i, &x, &tests);
+                if (draw(8))
+                    continue;
+                expr_bound *cold;
+                cr_assert(expr_bind(&cold, e, n, 2, causal, &err) == ATTN_OK, "%s", err.message);
+                expr_row(cold, i % 2, i, &y, &again);
+                cr_assert(x.count == y.count && memcmp(a, b, x.count * sizeof *a) == 0 && tests == again,
+                          "%s n=%zu causal=%d row %zu: %zu combs, %zu anew", text, n, causal, i, x.count,
+                          y.count);
+                expr_unbind(cold);
+                compared++;
+            }
+        expr_unbind(warm);
+        expr_destroy(e);
+    }
+    cr_assert(compared > 3000, "only %zu rows were compared", compared);
 }
 
 /* Shapes that people write, at lengths and phases where steps do not fit. */
