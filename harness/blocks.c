@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "harness/ext.h"
 #include "harness/stats.h"
 
 enum { LEAST_RUNS = 3, MOST_RUNS = 1000 };
@@ -14,6 +15,7 @@ typedef struct arm {
     run_request request;
     sweep cells;
     char *command;
+    bool *lost; /* of each cell: given up */
 } arm;
 
 typedef struct session {
@@ -24,6 +26,7 @@ typedef struct session {
     host here;
     char *environment;
     progress *bar;
+    attn_status failure; /* of the first cell given up, wrong numbers before others */
 } session;
 
 /* ---- from a request to arms ---- */
@@ -37,12 +40,11 @@ static attn_status arm_create(arm *a, const blocks_request *r, size_t i, attn_er
         a->request.specs = &r->specs[i];
         a->request.spec_count = 1;
     }
-    attn_status status = run_check_external(&a->request, err);
-    if (!status)
-        status = sweep_create(&a->cells, &a->request, err);
+    attn_status status = sweep_create(&a->cells, &a->request, err);
     if (!status) {
         a->command = run_command_line(&a->request, a->cells.cells[0].key.threads);
-        status = a->command ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+        a->lost = calloc(a->cells.count, sizeof *a->lost);
+        status = a->command && a->lost ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
     }
     return status;
 }
@@ -77,6 +79,19 @@ static double median_time(const samples *list)
     return found;
 }
 
+/* An external kernel failed at a cell: no block tries it again. */
+static void give_up(session *x, size_t arm_number, size_t number, attn_status status, const attn_error *why)
+{
+    const sweep_cell *c = &x->arms[arm_number].cells.cells[number];
+    char name[256];
+    sweep_cell_name(c, name, sizeof name);
+    progress_clear(x->bar);
+    x->r->failed(name, why->message);
+    x->arms[arm_number].lost[number] = true;
+    if (!x->failure || status == ATTN_EWRONG)
+        x->failure = status;
+}
+
 /* How many runs of each cell fill the time: from one process of the first arm, which counts for nothing else. */
 static attn_status count_runs(session *x, attn_error *err)
 {
@@ -85,6 +100,10 @@ static attn_status count_runs(session *x, attn_error *err)
         samples list = {0};
         status = measure(x, 0, c, &list, err);
         const double ns = status ? (double)NAN : median_time(&list);
+        if (status && ext_is_name(x->arms[0].cells.cells[c].key.kernel) && !run_signals_look()) {
+            give_up(x, 0, c, status, err);
+            status = ATTN_OK;
+        }
         const double runs = x->r->base.seconds * 1e9 / ns;
         x->runs[c] = runs > LEAST_RUNS ? (size_t)fmin(runs, MOST_RUNS) : LEAST_RUNS;
         samples_free(&list);
@@ -94,12 +113,12 @@ static attn_status count_runs(session *x, attn_error *err)
 }
 
 static attn_status keep(session *x, run_ticket *ticket, const sweep_cell *c, const samples *list, const char *started,
-                        attn_error *err)
+                        const char *failure, attn_error *err)
 {
     char id[STORE_ID_LENGTH + 1], finished[STORE_TIME_LENGTH + 1];
     store_now(finished);
     const store_measurement m = {.cell = &c->about, .started = started, .finished = finished,
-                                 .metrics = x->r->base.metrics.names, .samples = list};
+                                 .metrics = x->r->base.metrics.names, .failure = failure, .samples = list};
     return store_put(x->s, ticket, &m, id, err);
 }
 
@@ -131,12 +150,20 @@ static attn_status run_block(session *x, size_t block, const size_t *order, attn
         for (size_t j = 0; j < arms && !status; j++) {
             const size_t i = (block + k) % 2 ? arms - 1 - j : j;
             const sweep_cell *c = &x->arms[i].cells.cells[order[k]];
+            if (x->arms[i].lost[order[k]])
+                continue;
             samples list = {0};
             char started[STORE_TIME_LENGTH + 1];
             store_now(started);
-            status = measure(x, i, order[k], &list, err);
-            if (!status)
-                status = keep(x, &tickets[i], c, &list, started, err);
+            attn_error why;
+            const attn_status failed = measure(x, i, order[k], &list, &why);
+            const bool given_up = failed && ext_is_name(c->key.kernel) && !run_signals_look();
+            if (failed && !given_up)
+                status = attn_fail(err, failed, "%s", why.message);
+            else
+                status = keep(x, &tickets[i], c, &list, started, failed ? why.message : NULL, err);
+            if (given_up)
+                give_up(x, i, order[k], failed, &why);
             samples_free(&list);
             x->bar->done++;
         }
@@ -148,7 +175,7 @@ static attn_status run_block(session *x, size_t block, const size_t *order, attn
     return status;
 }
 
-attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, attn_error *err)
+attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, attn_status *lost, attn_error *err)
 {
     session x = {.r = r, .s = s, .bar = bar};
     attn_status status = ATTN_OK;
@@ -175,10 +202,12 @@ attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, att
         status = run_block(&x, b, order, err);
     }
     progress_clear(bar);
+    *lost = x.failure;
 cleanup:
     for (size_t i = 0; i < r->arms; i++) {
         sweep_destroy(&x.arms[i].cells);
         free(x.arms[i].command);
+        free(x.arms[i].lost);
     }
     free(x.runs);
     free(order);

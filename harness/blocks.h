@@ -18,10 +18,12 @@ typedef struct blocks_request {
     const char *labels[BLOCKS_MOST_ARMS];
     size_t blocks;
     uint64_t seed;           /* of the orders */
+    void (*failed)(const char *cell, const char *why); /* an external kernel's cell was given up */
 } blocks_request;
 
 /* Everything is checked before anything is measured. EINVAL: a cell that cannot be; EIO with run_signals_look(): interrupted;
- * finished measurements stay in the store. */
-attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, attn_error *err);
+ * finished measurements stay in the store. An external kernel that fails costs its cell: it is stored as failed, told through
+ * `failed`, and not tried again; *lost is the status of the first, wrong numbers before others, else ATTN_OK. */
+attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, attn_status *lost, attn_error *err);
 
 #endif

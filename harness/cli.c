@@ -118,14 +118,19 @@ int cli_complain(int exit_code, const char *format, ...)
     return exit_code;
 }
 
-int cli_fail(attn_status status, const attn_error *err)
+int cli_exit_code(attn_status status)
 {
     static const int codes[] = {
         [ATTN_OK] = EXIT_FINE,          [ATTN_EINVAL] = EXIT_INPUT,  [ATTN_EUNAVAILABLE] = EXIT_INPUT,
         [ATTN_ENOMEM] = EXIT_MACHINE,   [ATTN_EIO] = EXIT_MACHINE,   [ATTN_EINTERNAL] = EXIT_INTERNAL,
         [ATTN_EWRONG] = EXIT_WRONG,
     };
-    return cli_complain(codes[status], "%s", err->message);
+    return codes[status];
+}
+
+int cli_fail(attn_status status, const attn_error *err)
+{
+    return cli_complain(cli_exit_code(status), "%s", err->message);
 }
 
 bool cli_colour(FILE *stream)

@@ -79,7 +79,8 @@ bool cli_parse_size(const char *text, size_t *out);
 enum { CLI_AXIS_LENGTH = 4096 };
 attn_status cli_parse_axis(const char *text, size_t min, size_t max, size_t **out, size_t *count, attn_error *err);
 
-/* Prints "attnlab: MESSAGE" on stderr and returns the exit code that belongs to the status. */
+/* The exit code that belongs to a status; and the same after printing "attnlab: MESSAGE" on stderr. */
+int cli_exit_code(attn_status status);
 int cli_fail(attn_status status, const attn_error *err);
 int cli_complain(int exit_code, const char *format, ...) ATTN_PRINTF(2, 3);
 

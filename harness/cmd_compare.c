@@ -9,8 +9,8 @@
 #include "harness/ext.h"
 
 static const option options[] = {
-    {"kernel", OPTION_TEXT, "NAME", "measure now: a kernel, twice or more; the first is what others are compared with",
-     NULL, 0, 0, NULL, true},
+    {"kernel", OPTION_TEXT, "NAME", "measure now: a kernel, twice or more; the first is what others are compared with; "
+     "ext:NAME: an external one", NULL, 0, 0, NULL, true},
     {"p", OPTION_TEXT, "SPEC", "measure now: patterns; without two kernels these are the arms", NULL, 0, 0, NULL, true},
     {"n", OPTION_AXIS, "AXIS", "sequence lengths: 4k, or 1k,2k, or 1k:16k*2", "1k", 1, ATTN_MAX_N, NULL, false},
     {"d", OPTION_AXIS, "AXIS", "head dimensions", "64", ATTN_MIN_DIM, ATTN_MAX_DIM, NULL, false},
@@ -139,9 +139,9 @@ static void print(emitter *out, emit_format format, const compare_request *r, co
     free(logs);
 }
 
-/* Arm 0 with each of the others. */
-static attn_status compare_all(const args *a, store *s, compare_request r, const char *const *names, size_t count, bool *incomparable,
-                               bool *written, attn_error *err)
+/* Arm 0 with each of the others. `lossy`: an arm may have lost all its cells, which has been told. */
+static attn_status compare_all(const args *a, store *s, compare_request r, const char *const *names, size_t count, bool lossy,
+                               bool *incomparable, bool *written, attn_error *err)
 {
     const emit_format format = (emit_format)cli_choice(a, "o");
     comparisons all[BLOCKS_MOST_ARMS] = {{0}};
@@ -151,6 +151,8 @@ static attn_status compare_all(const args *a, store *s, compare_request r, const
     for (size_t k = 1; k < count && !status; k++) {
         r.b = names[k];
         status = compare_read(&all[k], s, &r, err);
+        if (status == ATTN_EINVAL && lossy)
+            status = ATTN_OK;
     }
     if (!status && !(out = emit_open(stdout, format, columns, COLUMNS)))
         status = attn_fail(err, ATTN_ENOMEM, "out of memory");
@@ -225,6 +227,11 @@ static attn_status live_arms(live *l, const args *a, attn_error *err)
     return ATTN_OK;
 }
 
+static void tell_failure(const char *name, const char *why)
+{
+    cli_complain(EXIT_INPUT, "%s failed: %s", name, why);
+}
+
 static attn_status live_request(live *l, const args *a, attn_error *err)
 {
     run_request r = {
@@ -240,8 +247,14 @@ static attn_status live_request(live *l, const args *a, attn_error *err)
     attn_status status = metric_set_parse(&r.metrics, "time", err);
     if (!status)
         status = ext_check_given(r.exts, r.ext_count, err);
-    l->request = (blocks_request){.base = r, .blocks = cli_size(a, "blocks"), .seed = r.seed};
-    return status ? status : live_arms(l, a, err);
+    l->request = (blocks_request){.base = r, .blocks = cli_size(a, "blocks"), .seed = r.seed, .failed = tell_failure};
+    if (!status)
+        status = live_arms(l, a, err);
+    for (size_t i = 0; i < l->request.arms && !status; i++) {
+        r.kernel = l->request.kernels[i];
+        status = run_check_external(&r, err);
+    }
+    return status;
 }
 
 /* ---- the command ---- */
@@ -256,7 +269,7 @@ static int compare(const args *a)
     const char *const *given;
     const bool now = cli_texts(a, "kernel", &given) + cli_texts(a, "p", &given) > 0;
     bool incomparable = false, written = true;
-    attn_status status = ATTN_OK;
+    attn_status status = ATTN_OK, lost = ATTN_OK;
     compare_request r = {.threshold = cli_seconds(a, "threshold") / 100, .confidence = CONFIDENCE_PERCENT / 100.0,
                          .anyway = cli_flag(a, "anyway"), .keep_noisy = cli_flag(a, "keep-noisy")};
     if (now && operands)
@@ -272,7 +285,7 @@ static int compare(const args *a)
         status = store_open(&s, store_path(cli_text(a, "db")), now ? STORE_WRITE : STORE_READ, &err);
     if (!status && now) {
         progress bar = progress_start(stderr, 0);
-        status = blocks_measure(&l.request, s, &bar, &err);
+        status = blocks_measure(&l.request, s, &bar, &lost, &err);
         if (status && run_signals_look()) {
             const int code = cli_complain(EXIT_INTERRUPTED, "interrupted; finished blocks are in %s: attnlab compare '%s' '%s'",
                                           store_file(s), l.request.labels[0], l.request.labels[1]);
@@ -282,14 +295,15 @@ static int compare(const args *a)
         }
     }
     if (!status)
-        status = compare_all(a, s, r, now ? l.request.labels : names, now ? l.request.arms : 2, &incomparable, &written, &err);
+        status = compare_all(a, s, r, now ? l.request.labels : names, now ? l.request.arms : 2, lost != ATTN_OK, &incomparable,
+                             &written, &err);
     store_close(s);
     live_free(&l);
     if (status)
         return cli_fail(status, &err);
     if (!written)
         return cli_complain(EXIT_MACHINE, "standard output could not be written");
-    return incomparable ? EXIT_INCOMPARABLE : EXIT_FINE;
+    return lost ? cli_exit_code(lost) : incomparable ? EXIT_INCOMPARABLE : EXIT_FINE;
 }
 
 const command cmd_compare = {
@@ -314,6 +328,8 @@ const command cmd_compare = {
         "image; pass: the interval within the threshold on both sides; else inconclusive, with the number of blocks that would "
         "decide it. Blocks in which the multiply-adds timed beside a measurement fell below 85% of their median were "
         "disturbed by others and are dropped, whichever arm it was.\n"
+        "\n"
+        "An external kernel (see 'attnlab help run') that fails or is wrong costs its cells; the exit code is then 2 or 14.\n"
         "\n"
         "Arms of different hosts, compilers, flags, inputs or seeds are incomparable (exit 12) unless --anyway is given.",
     .options = options,

@@ -183,15 +183,6 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
 
 /* ---- all of them ---- */
 
-/* A cell of ours was found good before it was measured: what then goes wrong is the machine's doing or ours. */
-static int exit_of(attn_status failure)
-{
-    return failure == ATTN_EWRONG                                       ? EXIT_WRONG
-           : failure == ATTN_EINTERNAL                                  ? EXIT_INTERNAL
-           : failure == ATTN_EINVAL || failure == ATTN_EUNAVAILABLE ? EXIT_INPUT
-                                                                        : EXIT_MACHINE;
-}
-
 /* One run: each cell once, in the order given, or in a random one of the `turn`. */
 static attn_status measure_once(session *x, const sweep *cells, size_t turn, attn_error *err)
 {
@@ -238,7 +229,7 @@ static int measure_all(session *x, const sweep *cells)
                             "measures the rest",
                             store_file(x->s));
     if (x->failures)
-        return cli_complain(exit_of(x->failure), "%zu of %zu measurements failed; the others are in %s", x->failures,
+        return cli_complain(cli_exit_code(x->failure), "%zu of %zu measurements failed; the others are in %s", x->failures,
                             cells->count * x->processes,
                             store_file(x->s));
     return printed ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");

@@ -1,8 +1,8 @@
 /* Reading two arms from the store and pairing them. See compare.h.
  *
  * A block is dropped when it was disturbed, by a rule that does not know the arms: the multiply-adds timed beside
- * its measurements (series peak_gflops) fell, in either of them, below DISTURBED of their median over all blocks of
- * the cell. On machines whose processors are hyperthreads shared with strangers nothing else shows it. If more than
+ * its measurements (series peak_gflops or sentinel_gflops) fell, in either of them, below DISTURBED of the median of that
+ * arm over all blocks of the cell; where an arm has none, the rule would know the arms, and is left out. On machines whose processors are hyperthreads shared with strangers nothing else shows it. If more than
  * half of the blocks were, the machine is like that, and all count. */
 #include "harness/compare.h"
 
@@ -51,7 +51,7 @@ static const char arm_query[] =
     "     FROM samples WHERE measurement = m.id AND series = (SELECT id FROM series WHERE name = 'time_ns')"
     "       AND value IS NOT NULL) WHERE rank IN ((count + 1) / 2, count / 2 + 1)) AS ns,"
     "  (SELECT max(value) FROM samples WHERE measurement = m.id"
-    "     AND series = (SELECT id FROM series WHERE name = 'peak_gflops')) AS peak "
+    "     AND series IN (SELECT id FROM series WHERE name IN ('peak_gflops', 'sentinel_gflops'))) AS peak "
     "FROM measurements m JOIN cells c ON c.id = m.cell JOIN runs r ON r.id = m.run"
     "  JOIN hosts h ON h.id = r.host JOIN builds b ON b.id = r.build "
     "WHERE m.status = 'finished' AND ns IS NOT NULL"
@@ -140,7 +140,7 @@ static const char *difference(const entry *a, const entry *b, comparison *c)
 }
 
 typedef struct block {
-    double log_ratio, ns_a, ns_b, peak; /* peak: of the worse of both */
+    double log_ratio, ns_a, ns_b, peak_a, peak_b;
 } block;
 
 /* The blocks of the cell of `of`, at most `most`; what differs within a pair, or NULL. */
@@ -158,28 +158,37 @@ static size_t pair(const arm *a, const arm *b, const entry *of, bool specs, bloc
         const entry *x = &a->at[i], *y = &b->at[j++];
         if (!*differs)
             *differs = difference(x, y, c);
-        blocks[count++] = (block){log(y->ns / x->ns), x->ns, y->ns, fmin(x->peak, y->peak)};
+        blocks[count++] = (block){log(y->ns / x->ns), x->ns, y->ns, x->peak, y->peak};
     }
     return count;
+}
+
+/* What a peak of one arm may not fall below, NaN where it has none: arms may use different instructions. */
+static double least_peak(const block *blocks, size_t count, bool b, double *scratch)
+{
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++) {
+        const double peak = b ? blocks[i].peak_b : blocks[i].peak_a;
+        if (!isnan(peak))
+            scratch[known++] = peak;
+    }
+    stats_sort(scratch, known);
+    return known ? DISTURBED * stats_quantile(scratch, known, 0.5) : (double)NAN;
 }
 
 /* Leaves out disturbed blocks; returns how many. */
 static size_t drop_disturbed(block *blocks, size_t *count, double *scratch)
 {
-    size_t known = 0, disturbed = 0, kept = 0;
-    for (size_t i = 0; i < *count; i++)
-        if (!isnan(blocks[i].peak))
-            scratch[known++] = blocks[i].peak;
-    if (!known)
+    size_t disturbed = 0, kept = 0;
+    const double least_a = least_peak(blocks, *count, false, scratch), least_b = least_peak(blocks, *count, true, scratch);
+    if (isnan(least_a) || isnan(least_b))
         return 0;
-    stats_sort(scratch, known);
-    const double least = DISTURBED * stats_quantile(scratch, known, 0.5);
     for (size_t i = 0; i < *count; i++)
-        disturbed += blocks[i].peak < least;
+        disturbed += blocks[i].peak_a < least_a || blocks[i].peak_b < least_b;
     if (2 * disturbed > *count)
         return 0;
     for (size_t i = 0; i < *count; i++)
-        if (!(blocks[i].peak < least))
+        if (!(blocks[i].peak_a < least_a || blocks[i].peak_b < least_b))
             blocks[kept++] = blocks[i];
     *count = kept;
     return disturbed;

@@ -249,6 +249,45 @@ Test(cli_external, the_list_says_why_one_is_not_to_be_had)
     outcome_free(&o);
 }
 
+/* As an arm of a comparison: each block has both, and one that fails or is wrong costs its own cell. */
+#define COMPARE "TMPDIR=%s HOSTILE='%s' HOSTILE_PATTERN=fixed \"$ATTNLAB\" compare --kernel auto --kernel ext:h --ext h=\"$ATTN_BUILD\"/" \
+                "tests/external/hostile.so -p fixed:l=1,head=block -p strided:l=16,head=column -n 16 -d 8 --heads 2 --threads 1 " \
+                "--blocks 2 --max-time 0.002 --keep-noisy -o jsonl --db %s/x.db"
+
+Test(cli_external, arms_of_a_comparison)
+{
+    outcome o = shell(COMPARE, scratch_folder(), "none", scratch_folder());
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strstr(o.out, "\"kernel_b\": \"ext:h\"") && strstr(o.out, "\"blocks\": 2"), "%s%s", o.out, o.err);
+    outcome_free(&o);
+    o = sql("SELECT count(*), count(DISTINCT run_id) FROM results WHERE isa = 'external' AND time_ns_median > 0");
+    cr_assert(strstr(o.out, "\n4,2"), "%s%s", o.out, o.err);
+    outcome_free(&o);
+    /* The same clock stands beside both arms, but is no peak of one who names no instructions. */
+    o = sql("SELECT count(DISTINCT measurement_id) FROM observations WHERE series = 'sentinel_gflops' AND value > 0");
+    outcome widest = sql("SELECT count(DISTINCT measurement_id) FROM observations WHERE series = 'peak_gflops' AND value > 0");
+    cr_assert(strcmp(o.out, widest.out) == 0 || strstr(widest.out, "\n0"), "%s%s", o.out, widest.out);
+    outcome_free(&widest);
+    outcome_free(&o);
+}
+
+Test(cli_external, an_arm_that_fails_costs_its_cell)
+{
+    outcome o = shell(COMPARE, scratch_folder(), "last row", scratch_folder());
+    cr_assert(o.exit_code == 14 && strstr(o.err, "wrong numbers from ext:h"), "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strstr(o.out, "\"spec\": \"strided:l=16,head=column\"") && !strstr(o.out, "\"spec\": \"fixed"), "%s", o.out);
+    const char *first = strstr(o.err, "wrong numbers");
+    cr_assert(!strstr(first + 1, "wrong numbers"), "tried again: %s", o.err);
+    outcome_free(&o);
+    o = shell(COMPARE, scratch_folder(), "crash later", scratch_folder());
+    cr_assert(o.exit_code == 2 && strstr(o.err, "ext:h crashed (Aborted)"), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = attnlab("compare --kernel auto --kernel ext:h --ext h=/bin/false -p dense -n 16 --db %s/y.db", scratch_folder());
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "ext:h ended with code 1 when asked to say hello", NULL), "%s", o.err);
+    cr_assert(!file_exists(scratch_path("y.db")), "a database was written");
+    outcome_free(&o);
+}
+
 /* The example of docs/EXTERNAL.md, where Python has NumPy; its text is the file's. */
 Test(cli_external, the_example_is_whole_and_works)
 {
