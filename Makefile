@@ -13,6 +13,7 @@ include mk/config.mk
 include mk/build.mk
 include mk/test.mk
 include mk/quality.mk
+include mk/fuzz.mk
 include mk/bench.mk
 include mk/peers.mk
 include mk/install.mk
