@@ -25,19 +25,22 @@ static const option options[] = {
     {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
     {"head", OPTION_SIZE, "G", "the head shown, from 0; for patterns whose heads differ", "0", 0, 65535, NULL,
      false},
+    {"rows", OPTION_TEXT, "A:B", "only query rows A to B-1 (A: and :B leave one end)", NULL, 0, 0, NULL, false},
+    {"cols", OPTION_TEXT, "C:D", "only keys C to D-1", NULL, 0, 0, NULL, false},
     {"width", OPTION_SIZE, "CELLS", "widest picture in the terminal (default: what fits)", NULL, 1, 1024,
      NULL, false},
     {"png", OPTION_TEXT, "FILE", "write a PNG", NULL, 0, 0, NULL, false},
     {"pixels", OPTION_SIZE, "P", "longest side of the PNG", "1024", 1, 16384, NULL, false},
     {"svg", OPTION_TEXT, "FILE", "write an SVG", NULL, 0, 0, NULL, false},
-    {"pbm", OPTION_TEXT, "FILE", "write a bitmap of all pairs (PBM)", NULL, 0, 0, NULL, false},
-    {"npy", OPTION_TEXT, "FILE", "write all pairs as a NumPy array, bool [nq,n]", NULL, 0, 0, NULL, false},
+    {"pbm", OPTION_TEXT, "FILE", "write a bitmap of all pairs shown (PBM)", NULL, 0, 0, NULL, false},
+    {"npy", OPTION_TEXT, "FILE", "write all pairs shown as a NumPy array, bool [rows,keys]", NULL, 0, 0, NULL, false},
     {0},
 };
 
 typedef struct subject {
     attn_layout *layout;
     size_t head, pixels;
+    mask_window window; /* what is shown */
     char title[TITLE], caption[TITLE];
 } subject;
 
@@ -46,7 +49,7 @@ typedef struct subject {
 static attn_status write_png(FILE *out, const subject *s, attn_error *err)
 {
     mask_grid grid;
-    attn_status status = mask_grid_create(&grid, s->layout, s->head, s->pixels, err);
+    attn_status status = mask_grid_cut(&grid, s->layout, s->head, &s->window, s->pixels, err);
     if (status != ATTN_OK)
         return status;
     size_t longer = grid.rows > grid.columns ? grid.rows : grid.columns;
@@ -58,7 +61,7 @@ static attn_status write_png(FILE *out, const subject *s, attn_error *err)
 static attn_status write_svg(FILE *out, const subject *s, attn_error *err)
 {
     mask_grid grid;
-    attn_status status = mask_grid_create(&grid, s->layout, s->head, SVG_CELLS, err);
+    attn_status status = mask_grid_cut(&grid, s->layout, s->head, &s->window, SVG_CELLS, err);
     if (status != ATTN_OK)
         return status;
     status = image_svg(out, &grid, s->title, s->caption, err);
@@ -68,12 +71,12 @@ static attn_status write_svg(FILE *out, const subject *s, attn_error *err)
 
 static attn_status write_pbm(FILE *out, const subject *s, attn_error *err)
 {
-    return image_pbm(out, s->layout, s->head, err);
+    return image_pbm(out, s->layout, s->head, &s->window, err);
 }
 
 static attn_status write_npy(FILE *out, const subject *s, attn_error *err)
 {
-    return image_npy(out, s->layout, s->head, err);
+    return image_npy(out, s->layout, s->head, &s->window, err);
 }
 
 static const struct format {
@@ -95,12 +98,12 @@ static attn_status check_files(const args *a, const subject *s, size_t *count, a
         if (!path)
             continue;
         ++*count;
-        uint64_t nq = attn_layout_nq(s->layout), nk = attn_layout_nk(s->layout),
+        uint64_t nq = s->window.row_end - s->window.row, nk = s->window.key_end - s->window.key,
                  per_byte = formats[f].pairs_per_byte;
         if (per_byte && nq * ((nk + per_byte - 1) / per_byte) > MOST_BYTES)
             return attn_fail(err, ATTN_EINVAL,
-                             "--%s: all %llu x %llu pairs make more than %llu MiB; use a smaller -n, "
-                             "or --png, which takes any",
+                             "--%s: all %llu x %llu pairs make more than %llu MiB; use a smaller -n or "
+                             "--rows and --cols, or --png, which takes any",
                              formats[f].option, (unsigned long long)nq, (unsigned long long)nk,
                              (unsigned long long)(MOST_BYTES >> 20));
         if (strcmp(path, "-") != 0)
@@ -166,7 +169,7 @@ static attn_status print_picture(const args *a, const subject *s, attn_error *er
 {
     size_t most = cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit();
     mask_grid grid;
-    attn_status status = mask_grid_create(&grid, s->layout, s->head, most, err);
+    attn_status status = mask_grid_cut(&grid, s->layout, s->head, &s->window, most, err);
     if (status != ATTN_OK)
         return status;
     mask_print(stdout, &grid,
@@ -182,6 +185,41 @@ static attn_status print_picture(const args *a, const subject *s, attn_error *er
 }
 
 /* ---- the command ---- */
+
+/* A:B, A: or :B of a side of `size`, into [*begin, *end); as it stands when not given. */
+static attn_status take_range(const args *a, const char *name, size_t size, size_t *begin, size_t *end,
+                              attn_error *err)
+{
+    const char *text = cli_text(a, name), *colon = text ? strchr(text, ':') : NULL;
+    if (!text)
+        return ATTN_OK;
+    char first[32] = "";
+    size_t length = colon ? (size_t)(colon - text) : sizeof first;
+    if (length < sizeof first)
+        memcpy(first, text, length);
+    bool fine = length < sizeof first && (!*first || cli_parse_size(first, begin)) &&
+                (!colon[1] || cli_parse_size(colon + 1, end));
+    if (!fine || *begin >= *end || *end > size)
+        return attn_fail(err, ATTN_EINVAL, "--%s %.60s is no range A:B with A < B <= %zu", name, text, size);
+    return ATTN_OK;
+}
+
+/* The pairs of the window, and what it is. */
+static attn_status describe_window(subject *s, attn_error *err)
+{
+    const mask_window *w = &s->window;
+    mask_grid one; /* a single cell */
+    size_t rows = w->row_end - w->row, keys = w->key_end - w->key;
+    attn_status status = mask_grid_cut(&one, s->layout, s->head, w, 1, err);
+    if (status != ATTN_OK)
+        return status;
+    uint64_t pairs = one.pairs[0];
+    mask_grid_destroy(&one);
+    snprintf(s->caption, sizeof s->caption, "rows %zu:%zu, keys %zu:%zu: %llu pairs, %.3g%% of %.0f", w->row,
+             w->row_end, w->key, w->key_end, (unsigned long long)pairs,
+             100 * (double)pairs / ((double)rows * (double)keys), (double)rows * (double)keys);
+    return ATTN_OK;
+}
 
 /* "488 pairs, 23.5% of the causal 2080 (11.9% of all 4096)" */
 static void describe(subject *s)
@@ -226,8 +264,15 @@ static int run(const args *a)
     size_t files = 0;
     if (status == ATTN_OK) {
         describe(&s);
-        status = check_files(a, &s, &files, &err);
+        s.window = mask_whole(s.layout);
+        status = take_range(a, "rows", nq, &s.window.row, &s.window.row_end, &err);
     }
+    if (status == ATTN_OK)
+        status = take_range(a, "cols", n, &s.window.key, &s.window.key_end, &err);
+    if (status == ATTN_OK && (cli_given(a, "rows") || cli_given(a, "cols")))
+        status = describe_window(&s, &err);
+    if (status == ATTN_OK)
+        status = check_files(a, &s, &files, &err);
     if (status == ATTN_OK)
         status = files ? write_files(a, &s, &err) : print_picture(a, &s, &err);
     attn_layout_destroy(s.layout);
@@ -244,7 +289,8 @@ const command cmd_show = {
     .details =
         "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
         "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
-        "'#' is allowed and '.' is not. A FILE of - is standard output.",
+        "'#' is allowed and '.' is not. --rows and --cols cut out a part, in the terminal and in every file. "
+        "A FILE of - is standard output.",
     .options = options,
     .run = run,
 };

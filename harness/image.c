@@ -41,18 +41,18 @@ attn_status image_png(FILE *out, const mask_grid *grid, size_t scale, attn_error
 }
 
 /* Calls `write` with each row of the mask. */
-static attn_status each_row(FILE *out, const attn_layout *layout, size_t head,
+static attn_status each_row(FILE *out, const attn_layout *layout, size_t head, const mask_window *window,
                             void (*write)(FILE *out, const unsigned char *keys, size_t nk), attn_error *err)
 {
-    size_t nq = attn_layout_nq(layout), nk = attn_layout_nk(layout);
+    size_t nk = attn_layout_nk(layout);
     attn_combs combs = {0};
     unsigned char *keys = malloc(nk);
     attn_status status =
         keys ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for a row of %zu keys", nk);
-    for (size_t r = 0; r < nq && status == ATTN_OK && !ferror(out); r++) {
+    for (size_t r = window->row; r < window->row_end && status == ATTN_OK && !ferror(out); r++) {
         status = mask_row(layout, head, r, &combs, keys, err);
         if (status == ATTN_OK)
-            write(out, keys, nk);
+            write(out, keys + window->key, window->key_end - window->key);
     }
     free(keys);
     free(combs.at);
@@ -74,14 +74,17 @@ static void write_bytes(FILE *out, const unsigned char *keys, size_t nk)
     (void)!fwrite(keys, 1, nk, out);
 }
 
-attn_status image_pbm(FILE *out, const attn_layout *layout, size_t head, attn_error *err)
+attn_status image_pbm(FILE *out, const attn_layout *layout, size_t head, const mask_window *window,
+                      attn_error *err)
 {
-    fprintf(out, "P4\n%zu %zu\n", attn_layout_nk(layout), attn_layout_nq(layout));
-    return each_row(out, layout, head, write_bits, err);
+    fprintf(out, "P4\n%zu %zu\n", window->key_end - window->key, window->row_end - window->row);
+    return each_row(out, layout, head, window, write_bits, err);
 }
 
-attn_status image_npy(FILE *out, const attn_layout *layout, size_t head, attn_error *err)
+attn_status image_npy(FILE *out, const attn_layout *layout, size_t head, const mask_window *window,
+                      attn_error *err)
 {
-    (void)npy_write_header(out, NPY_BOOL, 2, (size_t[]){attn_layout_nq(layout), attn_layout_nk(layout)});
-    return each_row(out, layout, head, write_bytes, err);
+    (void)npy_write_header(out, NPY_BOOL, 2,
+                           (size_t[]){window->row_end - window->row, window->key_end - window->key});
+    return each_row(out, layout, head, window, write_bytes, err);
 }

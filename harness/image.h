@@ -17,8 +17,10 @@ unsigned char image_grey(double fraction);
 ATTN_MUST_CHECK attn_status image_svg(FILE *out, const mask_grid *grid, const char *title,
                                       const char *description, attn_error *err);
 
-/* Every pair, whatever n: raw PBM (P4; black is allowed) and NPY (bool [nq,nk]). ENOMEM only. */
-ATTN_MUST_CHECK attn_status image_pbm(FILE *out, const attn_layout *layout, size_t head, attn_error *err);
-ATTN_MUST_CHECK attn_status image_npy(FILE *out, const attn_layout *layout, size_t head, attn_error *err);
+/* Every pair of the window, whatever n: raw PBM (P4; black is allowed) and NPY (bool [rows,keys]). ENOMEM only. */
+ATTN_MUST_CHECK attn_status image_pbm(FILE *out, const attn_layout *layout, size_t head,
+                                      const mask_window *window, attn_error *err);
+ATTN_MUST_CHECK attn_status image_npy(FILE *out, const attn_layout *layout, size_t head,
+                                      const mask_window *window, attn_error *err);
 
 #endif

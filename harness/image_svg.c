@@ -119,8 +119,8 @@ static void draw_axes(FILE *out, const mask_grid *g, double width, double height
         out);
     fprintf(out, "<rect x=\"%d\" y=\"%d\" width=\"%.2f\" height=\"%.2f\"/>\n", LEFT, TOP, width, height);
     fputs("<g class=\"ticks\">\n", out);
-    draw_ticks(out, g->nk, 0, width, true, height);
-    draw_ticks(out, g->nq, g->nk >= g->nq ? g->nk - g->nq : 0, height, false, height);
+    draw_ticks(out, g->nk, g->first_key, width, true, height);
+    draw_ticks(out, g->nq, g->first_query, height, false, height);
     fputs("</g>\n", out);
     fprintf(out, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\">key j</text>\n", LEFT + width / 2,
             TOP + height + 42);

@@ -40,12 +40,19 @@ static uint64_t below(const attn_comb *c, size_t x)
 /* One row of cells while it is being counted. */
 typedef struct counter {
     size_t cell, columns;
-    uint64_t *pairs; /* [columns] */
+    size_t first, end; /* keys counted */
+    uint64_t *pairs;   /* [columns] */
     int64_t *covers; /* [columns + 1]: how many rows begin (less: end) covering whole cells here */
 } counter;
 
 static void add_interval(counter *c, size_t begin, size_t end)
 {
+    begin = begin < c->first ? c->first : begin;
+    end = end > c->end ? c->end : end;
+    if (begin >= end)
+        return;
+    begin -= c->first;
+    end -= c->first;
     size_t first = begin / c->cell, last = (end - 1) / c->cell;
     if (first == last) {
         c->pairs[first] += end - begin;
@@ -64,9 +71,11 @@ static void add_comb(counter *c, const attn_comb *comb)
             add_interval(c, comb->begin + s * comb->step, comb->begin + s * comb->step + comb->width);
         return;
     }
-    uint64_t before = 0;
-    for (size_t column = comb->begin / c->cell; column < c->columns; column++) {
-        uint64_t after = below(comb, (column + 1) * c->cell);
+    size_t column = comb->begin > c->first ? (comb->begin - c->first) / c->cell : 0;
+    uint64_t before = below(comb, c->first + column * c->cell);
+    for (; column < c->columns; column++) {
+        size_t stop = c->first + (column + 1) * c->cell;
+        uint64_t after = below(comb, stop < c->end ? stop : c->end);
         c->pairs[column] += after - before;
         before = after;
     }
@@ -86,12 +95,26 @@ static size_t ceiling(size_t a, size_t b)
     return a / b + (a % b != 0);
 }
 
+mask_window mask_whole(const attn_layout *layout)
+{
+    return (mask_window){0, attn_layout_nq(layout), 0, attn_layout_nk(layout)};
+}
+
 attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t head, size_t most,
                              attn_error *err)
 {
-    size_t nq = attn_layout_nq(layout), nk = attn_layout_nk(layout);
+    mask_window whole = mask_whole(layout);
+    return mask_grid_cut(out, layout, head, &whole, most, err);
+}
+
+attn_status mask_grid_cut(mask_grid *out, const attn_layout *layout, size_t head, const mask_window *window,
+                          size_t most, attn_error *err)
+{
+    size_t nq = window->row_end - window->row, nk = window->key_end - window->key;
+    size_t position = window->row + attn_layout_nk(layout); /* less nq of the layout: of the first row */
+    position = position > attn_layout_nq(layout) ? position - attn_layout_nq(layout) : 0;
     size_t cell = ceiling(nq > nk ? nq : nk, most);
-    mask_grid grid = {nq, nk, cell, ceiling(nq, cell), ceiling(nk, cell), NULL};
+    mask_grid grid = {nq, nk, position, window->key, cell, ceiling(nq, cell), ceiling(nk, cell), NULL};
     grid.pairs = calloc(grid.rows * grid.columns, sizeof *grid.pairs);
     bool failed = !grid.pairs;
 #pragma omp parallel reduction(|| : failed)
@@ -103,11 +126,11 @@ attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t h
         for (size_t row = 0; row < grid.rows; row++) {
             if (failed)
                 continue;
-            counter c = {cell, grid.columns, grid.pairs + row * grid.columns, covers};
+            counter c = {cell, grid.columns, window->key, window->key_end, grid.pairs + row * grid.columns, covers};
             memset(covers, 0, (grid.columns + 1) * sizeof *covers);
             size_t end = nq - row * cell < cell ? nq : (row + 1) * cell;
             for (size_t r = row * cell; r < end && !failed; r++) {
-                failed = !fetch(layout, head, r, &combs);
+                failed = !fetch(layout, head, window->row + r, &combs);
                 for (size_t k = 0; k < combs.count && !failed; k++)
                     add_comb(&c, &combs.at[k]);
             }

@@ -12,8 +12,14 @@
 
 #include "attn/layout.h"
 
+/* Query rows [row, row_end) and keys [key, key_end) of a mask. */
+typedef struct mask_window {
+    size_t row, row_end, key, key_end;
+} mask_window;
+
 typedef struct mask_grid {
-    size_t nq, nk;
+    size_t nq, nk; /* of the mask or the part of it that is shown */
+    size_t first_query, first_key; /* positions where that begins */
     size_t cell;
     size_t rows, columns; /* ceil(nq / cell), ceil(nk / cell) */
     uint64_t *pairs;      /* [rows][columns] */
@@ -23,6 +29,10 @@ typedef struct mask_grid {
  * O(nq (combs + columns)) time, O(most^2) memory. ENOMEM. */
 ATTN_MUST_CHECK attn_status mask_grid_create(mask_grid *out, const attn_layout *layout, size_t head,
                                              size_t most, attn_error *err);
+/* The same of a part of the mask, neither side empty. */
+ATTN_MUST_CHECK attn_status mask_grid_cut(mask_grid *out, const attn_layout *layout, size_t head,
+                                          const mask_window *window, size_t most, attn_error *err);
+mask_window mask_whole(const attn_layout *layout);
 void mask_grid_destroy(mask_grid *grid);
 
 /* Allowed pairs of a cell as a fraction of its pairs: 0 or 1 where cell = 1. */

@@ -161,6 +161,10 @@ Test(cli_show, refusals)
         {"dense -n 100m", "-n 100m", "16777216"},
         {"dense -n 64 --nq 0", "--nq 0", "1"},
         {"dense --head 8", "--head 8", "8 heads"},
+        {"dense --rows 5", "--rows 5", "A:B"},
+        {"dense --rows 5:5", "--rows 5:5", "A < B"},
+        {"dense --rows 0:65", "--rows 0:65", "64"},
+        {"dense --cols x:3", "--cols x:3", "A:B"},
         {"dense -n 64k --npy m.npy", "--npy", "1024 MiB"},
         {"dense -n 1m --pbm m.pbm", "--pbm", "1024 MiB"},
         {"dense --png none/m.png", "none", "does not exist"},
@@ -179,6 +183,53 @@ Test(cli_show, refusals)
     }
     outcome o = shell("ls -A %s", folder);
     cr_assert(!*o.out, "left behind: %s", o.out);
+    outcome_free(&o);
+}
+
+/* A part of the mask is that part of the whole, in text and in files, whatever the cells. */
+Test(cli_show, cut_outs_are_parts_of_the_whole)
+{
+    static const char *const specs[] = {"strided:l=7", "fixed:l=9,c=2,causal=0", "local:k=3"};
+    static const size_t windows[][4] = {{0, 40, 0, 50}, {3, 17, 5, 29}, {39, 40, 0, 50}, {0, 40, 49, 50}, {20, 33, 10, 11}};
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++)
+        for (size_t w = 0; w < sizeof windows / sizeof *windows; w++) {
+            size_t nq = 40, nk = 50, a = windows[w][0], b = windows[w][1], c = windows[w][2], d = windows[w][3];
+            const char *pbm = scratch_path("part.pbm");
+            attn_layout *layout = layout_of(specs[s], nq, nk);
+            outcome o = shell("LC_ALL=C $ATTNLAB show %s -n 50 --nq 40 --rows %zu:%zu --cols %zu:%zu", specs[s], a, b, c,
+                              d);
+            cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+            const char *at = o.out;
+            uint64_t pairs = 0;
+            for (size_t r = a; r < b; r++, at++)
+                for (size_t j = c; j < d; j++, at++) {
+                    bool allowed = attn_layout_allows(layout, 0, r, j);
+                    pairs += allowed;
+                    cr_assert(*at == (allowed ? '#' : '.'), "%s %zu:%zu %zu:%zu row %zu key %zu", specs[s], a, b, c, d, r,
+                              j);
+                }
+            char caption[100];
+            snprintf(caption, sizeof caption, "rows %zu:%zu, keys %zu:%zu: %llu pairs", a, b, c, d,
+                     (unsigned long long)pairs);
+            cr_assert(strstr(at, caption), "%s", at);
+            outcome_free(&o);
+            o = attnlab("show %s -n 50 --nq 40 --rows %zu:%zu --cols %zu:%zu --pbm %s", specs[s], a, b, c, d, pbm);
+            cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+            size_t size, stride = (d - c + 7) / 8, begin;
+            char *bitmap = read_whole_file(pbm, &size);
+            begin = size - (b - a) * stride;
+            for (size_t r = a; r < b; r++)
+                for (size_t j = c; j < d; j++) {
+                    int bit = bitmap[begin + (r - a) * stride + (j - c) / 8] >> (7 - (j - c) % 8) & 1;
+                    cr_assert(bit == attn_layout_allows(layout, 0, r, j), "pbm row %zu key %zu", r, j);
+                }
+            free(bitmap);
+            attn_layout_destroy(layout);
+            outcome_free(&o);
+        }
+    /* large cells: a million keys of a strided row, those that no cell boundary divides included */
+    outcome o = shell("LC_ALL=C $ATTNLAB show strided:l=1k,head=column -n 1m --rows 500k:600k --cols 1:500k --width 7");
+    cr_assert(o.exit_code == 0 && strstr(o.out, ": 51199900 pairs"), "%s%s", o.out, o.err);
     outcome_free(&o);
 }
 
