@@ -9,6 +9,7 @@ extern const command cmd_check;
 extern const command cmd_run;
 extern const command cmd_compare;
 extern const command cmd_selftest;
+extern const command cmd_gate;
 extern const command cmd_fit;
 extern const command cmd_plot;
 extern const command cmd_db;
@@ -26,6 +27,7 @@ const command *const commands[] = {
     &cmd_run,
     &cmd_compare,
     &cmd_selftest,
+    &cmd_gate,
     &cmd_fit,
     &cmd_plot,
     &cmd_db,

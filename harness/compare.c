@@ -194,6 +194,22 @@ static size_t drop_disturbed(block *blocks, size_t *count, double *scratch)
     return disturbed;
 }
 
+size_t compare_drop_disturbed(double *log_ratios, const double *peaks_a, const double *peaks_b, size_t *count)
+{
+    block *blocks = malloc((*count + 1) * sizeof *blocks);
+    double *scratch = malloc((*count + 1) * sizeof *scratch);
+    size_t dropped = 0;
+    for (size_t i = 0; i < *count && blocks && scratch; i++)
+        blocks[i] = (block){.log_ratio = log_ratios[i], .peak_a = peaks_a[i], .peak_b = peaks_b[i]};
+    if (blocks && scratch)
+        dropped = drop_disturbed(blocks, count, scratch);
+    for (size_t i = 0; i < *count && blocks && scratch; i++)
+        log_ratios[i] = blocks[i].log_ratio;
+    free(blocks);
+    free(scratch);
+    return dropped;
+}
+
 static double median(double *scratch, const block *blocks, size_t count, bool b)
 {
     for (size_t i = 0; i < count; i++)

@@ -41,4 +41,8 @@ typedef struct comparisons {
 attn_status compare_read(comparisons *out, store *s, const compare_request *r, attn_error *err);
 void compare_free(comparisons *c);
 
+/* Leaves out the blocks in which the multiply-adds beside either arm fell below 85% of that arm's median (GFLOP/s; NaN: not
+ * told), unless those are more than half. The array closes up; returns how many went. */
+size_t compare_drop_disturbed(double *log_ratios, const double *peaks_a, const double *peaks_b, size_t *count);
+
 #endif

@@ -69,3 +69,14 @@ plots: ## draw pictures of what is in the database
 	build/attnlab plot all $(if $(wildcard $(BENCH_DB)),--db $(BENCH_DB)) --out $(BENCH_PLOTS)
 
 .PHONY: bench bench-quick bench-long plots
+
+# A verdict on a revision, for CI. make's own exit code is 2 for whatever goes wrong: build/gate/verdict has the word.
+GATE_BASE ?= origin/main
+GATE_ARGS ?=
+
+gate: ## judge HEAD against GATE_BASE (origin/main): build/gate/verdict, gate.md, gate.json, gate.xml
+	@DEPS=$(DEPS) mk/deps.sh build
+	+@$(MAKE) --no-print-directory MODE=release all
+	build/attnlab gate --base '$(GATE_BASE)' $(GATE_ARGS)
+
+.PHONY: gate

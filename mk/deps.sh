@@ -8,7 +8,7 @@
 set -euo pipefail
 
 build=(gcc make libc6-dev libsqlite3-dev libpfm4-dev libpng-dev pkg-config)
-test=(libcriterion-dev libsimde-dev)
+test=(libcriterion-dev libsimde-dev git)
 plots=(gnuplot-nox)
 cov=(gcovr)
 tidy=(clang-tidy)

@@ -1,0 +1,241 @@
+/* A suite measured by several programs in turn, and judged. See gate.h.
+ *
+ * A block is one pass over the lines with each arm; the arm that begins moves on by one from block to block. Rows are read
+ * with SQLite's JSON functions. */
+#include "harness/gate.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/compare.h"
+
+/* ---- suites ---- */
+
+attn_status gate_suite_read(gate_suite *out, const char *path, attn_error *err)
+{
+    FILE *f = fopen(path, "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    attn_status status = ATTN_OK;
+    *out = (gate_suite){0};
+    if (!f)
+        return attn_fail(err, ATTN_EINVAL, "suite %s cannot be read: %s", path, strerror(errno));
+    while (!status && getline(&line, &capacity, f) >= 0) {
+        line[strcspn(line, "#\n")] = '\0';
+        size_t end = strlen(line);
+        while (end && isspace((unsigned char)line[end - 1]))
+            line[--end] = '\0';
+        const char *start = line + strspn(line, " \t");
+        if (!*start)
+            continue;
+        char **larger = realloc(out->lines, (out->count + 1) * sizeof *larger);
+        if (larger)
+            out->lines = larger;
+        if (!larger || !(out->lines[out->count] = strdup(start)))
+            status = attn_fail(err, ATTN_ENOMEM, "out of memory");
+        else
+            out->count++;
+    }
+    free(line);
+    fclose(f);
+    if (!status && !out->count)
+        status = attn_fail(err, ATTN_EINVAL, "suite %s has no lines; each is a set of options of `attnlab run`", path);
+    if (status)
+        gate_suite_free(out);
+    return status;
+}
+
+void gate_suite_free(gate_suite *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        free(s->lines[i]);
+    free(s->lines);
+    *s = (gate_suite){0};
+}
+
+/* ---- one pass of one line ---- */
+
+typedef struct pass {
+    gate_cells *cells;
+    sqlite3_stmt *read; /* name, ns, peak of a row */
+    size_t line, arm, block;
+} pass;
+
+static attn_status no_memory(attn_error *err) { return attn_fail(err, ATTN_ENOMEM, "out of memory"); }
+
+static gate_cell *find_cell(gate_cells *c, const char *name, size_t line)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->at[i].line == line && strcmp(c->at[i].name, name) == 0)
+            return &c->at[i];
+    gate_cell *larger = realloc(c->at, (c->count + 1) * sizeof *larger);
+    if (!larger)
+        return NULL;
+    c->at = larger;
+    gate_cell *new = &c->at[c->count++];
+    *new = (gate_cell){.name = strdup(name), .line = line};
+    bool complete = new->name != NULL;
+    for (size_t a = 0; a < GATE_ARMS; a++) {
+        new->ns[a] = malloc(c->blocks * sizeof *new->ns[a]);
+        new->peak[a] = malloc(c->blocks * sizeof *new->peak[a]);
+        complete &= new->ns[a] && new->peak[a];
+        for (size_t b = 0; b < c->blocks && complete; b++)
+            new->ns[a][b] = new->peak[a][b] = (double)NAN;
+    }
+    return complete ? new : NULL;
+}
+
+static attn_status take_row(pass *p, const char *row, attn_error *err)
+{
+    sqlite3_reset(p->read);
+    if (sqlite3_bind_text(p->read, 1, row, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(p->read) != SQLITE_ROW ||
+        sqlite3_column_type(p->read, 0) == SQLITE_NULL || sqlite3_column_type(p->read, 1) == SQLITE_NULL)
+        return attn_fail(err, ATTN_EINVAL, "not a row of `attnlab run -o jsonl` with a time: %.120s", row);
+    const gate_cell *of = find_cell(p->cells, (const char *)sqlite3_column_text(p->read, 0), p->line);
+    if (!of)
+        return no_memory(err);
+    of->ns[p->arm][p->block] = sqlite3_column_double(p->read, 1);
+    if (sqlite3_column_type(p->read, 2) != SQLITE_NULL)
+        of->peak[p->arm][p->block] = sqlite3_column_double(p->read, 2);
+    return ATTN_OK;
+}
+
+/* 'text' for the shell. */
+static void quote(FILE *out, const char *text)
+{
+    putc('\'', out);
+    for (; *text; text++)
+        *text == '\'' ? (void)fputs("'\\''", out) : (void)putc(*text, out);
+    putc('\'', out);
+}
+
+/* The line is a shell's words, as people write options; what it is run with is quoted. */
+static attn_status run_line(pass *p, const char *program, const char *options, const char *db, double seconds, attn_error *err)
+{
+    char *command = NULL, *line = NULL;
+    size_t size, capacity = 0;
+    FILE *text = open_memstream(&command, &size);
+    attn_status status = ATTN_OK;
+    if (!text)
+        return no_memory(err);
+    quote(text, program);
+    fprintf(text, " run %s --metrics time --max-time %g -o jsonl --db ", options, seconds);
+    quote(text, db);
+    fputs(" 2>&1", text);
+    if (fclose(text) != 0)
+        return no_memory(err);
+    FILE *rows = popen(command, "r");
+    if (!rows)
+        status = attn_fail(err, ATTN_EIO, "cannot start %s: %s", program, strerror(errno));
+    attn_error refusal = {{0}};
+    while (rows && getline(&line, &capacity, rows) >= 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (!status && *line == '{')
+            status = take_row(p, line, err);
+        else if (!*refusal.message && *line)
+            snprintf(refusal.message, sizeof refusal.message, "%s", line);
+    }
+    const int ended = rows ? pclose(rows) : 0;
+    if (!status && ended != 0)
+        status = attn_fail(err, ATTN_EINVAL, "\"%.80s\" of the suite fails with %.90s: %.120s", options, program, refusal.message);
+    free(line);
+    free(command);
+    return status;
+}
+
+/* ---- all of them ---- */
+
+static const char row_query[] =
+    "SELECT printf('%s n=%d d=%d heads=%d %s threads=%d', json_extract(?1, '$.spec'), json_extract(?1, '$.n'), json_extract(?1, "
+    "'$.dim'), json_extract(?1, '$.heads'), json_extract(?1, '$.dtype'), json_extract(?1, '$.threads')),"
+    " json_extract(?1, '$.time_ns.median'), json_extract(?1, '$.gflops') / json_extract(?1, '$.share_of_peak') WHERE json_valid(?1)";
+
+attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
+                         size_t blocks, double seconds, attn_error *err)
+{
+    sqlite3 *memory = NULL;
+    char folder[] = "/tmp/attnlab-gate-XXXXXX", db[GATE_ARMS][64];
+    attn_status status = ATTN_OK;
+    *out = (gate_cells){.blocks = blocks};
+    pass p = {.cells = out};
+    if (!mkdtemp(folder))
+        return attn_fail(err, ATTN_EIO, "no folder in /tmp: %s", strerror(errno));
+    for (size_t a = 0; a < GATE_ARMS; a++)
+        snprintf(db[a], sizeof db[a], "%s/%zu.db", folder, a);
+    if (sqlite3_open(":memory:", &memory) != SQLITE_OK || sqlite3_prepare_v2(memory, row_query, -1, &p.read, NULL) != SQLITE_OK)
+        status = attn_fail(err, ATTN_EINTERNAL, "SQLite: %s", memory ? sqlite3_errmsg(memory) : "out of memory");
+    for (p.block = 0; p.block < blocks && !status; p.block++)
+        for (p.line = 0; p.line < suite->count && !status; p.line++)
+            for (size_t k = 0; k < GATE_ARMS && !status; k++) {
+                if (wanted && !wanted[p.line])
+                    continue;
+                p.arm = (p.block + (p.block % 2 ? GATE_ARMS - 1 - k : k)) % GATE_ARMS;
+                status = run_line(&p, programs[p.arm], suite->lines[p.line], db[p.arm], seconds, err);
+            }
+    sqlite3_finalize(p.read);
+    sqlite3_close(memory);
+    for (size_t a = 0; a < GATE_ARMS; a++) {
+        static const char *const tails[] = {"", "-wal", "-shm"};
+        for (size_t t = 0; t < sizeof tails / sizeof tails[0]; t++) {
+            char name[200];
+            snprintf(name, sizeof name, "%s%s", db[a], tails[t]);
+            unlink(name);
+        }
+    }
+    rmdir(folder);
+    if (!status && !out->count)
+        status = attn_fail(err, ATTN_EINVAL, "the suite measures nothing");
+    if (status)
+        gate_cells_free(out);
+    return status;
+}
+
+void gate_cells_free(gate_cells *c)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        free(c->at[i].name);
+        for (size_t a = 0; a < GATE_ARMS; a++) {
+            free(c->at[i].ns[a]);
+            free(c->at[i].peak[a]);
+        }
+    }
+    free(c->at);
+    *c = (gate_cells){0};
+}
+
+/* ---- verdicts ---- */
+
+/* Of `arm` against the base; `scratch` has room for three numbers of each block. */
+static verdict against_base(const gate_cell *c, size_t blocks, size_t arm, double threshold, double *scratch, size_t *dropped)
+{
+    double *logs = scratch, *peaks_base = scratch + blocks, *peaks_arm = scratch + 2 * blocks;
+    size_t count = 0;
+    for (size_t b = 0; b < blocks; b++)
+        if (c->ns[GATE_BASE][b] > 0 && c->ns[arm][b] > 0) {
+            logs[count] = log(c->ns[arm][b] / c->ns[GATE_BASE][b]);
+            peaks_base[count] = c->peak[GATE_BASE][b];
+            peaks_arm[count++] = c->peak[arm][b];
+        }
+    *dropped = compare_drop_disturbed(logs, peaks_base, peaks_arm, &count);
+    return verdict_of(logs, count, threshold, 0.95);
+}
+
+attn_status gate_judge(gate_cells *c, double threshold, attn_error *err)
+{
+    double *scratch = malloc((3 * c->blocks + 1) * sizeof *scratch);
+    if (!scratch)
+        return no_memory(err);
+    for (size_t i = 0; i < c->count; i++) {
+        size_t of_null;
+        gate_cell *of = &c->at[i];
+        of->null = against_base(of, c->blocks, GATE_NULL, threshold, scratch, &of_null);
+        of->head = against_base(of, c->blocks, GATE_HEAD, threshold, scratch, &of->dropped);
+    }
+    free(scratch);
+    return ATTN_OK;
+}
