@@ -2,6 +2,7 @@
 #ifndef ATTN_ATTN_H
 #define ATTN_ATTN_H
 
+#include "attn/analysis.h"
 #include "attn/explain.h"
 #include "attn/layout.h"
 #include "attn/oracle.h"
