@@ -22,8 +22,8 @@ Test(cli_general, every_command_explains_itself_within_80_columns)
     for (size_t i = 0; commands[i]; i++) {
         outcome o = attnlab("%s --help", commands[i]->name), same = attnlab("help %s", commands[i]->name);
         cr_assert(o.exit_code == 0 && strcmp(o.out, same.out) == 0, "%s --help", commands[i]->name);
-        for (const option *option = commands[i]->options; option && option->name; option++)
-            cr_assert(strstr(o.out, option->name) != NULL, "%s --help misses %s", commands[i]->name, option->name);
+        for (const option *each = commands[i]->options; each && each->name; each++)
+            cr_assert(strstr(o.out, each->name) != NULL, "%s --help misses %s", commands[i]->name, each->name);
         for (char *line = strtok(o.out, "\n"); line; line = strtok(NULL, "\n"))
             cr_assert(strlen(line) <= 80, "%s: '%s'", commands[i]->name, line);
         outcome_free(&o);
@@ -47,10 +47,10 @@ Test(cli_general, man_page_carries_every_option)
     outcome o = attnlab("help --man");
     cr_assert(o.exit_code == 0 && strncmp(o.out, ".TH ATTNLAB 1", 13) == 0, "exit %d", o.exit_code);
     for (size_t i = 0; commands[i]; i++)
-        for (const option *option = commands[i]->options; !commands[i]->hidden && option && option->name; option++) {
+        for (const option *each = commands[i]->options; !commands[i]->hidden && each && each->name; each++) {
             char name[128] = ".B \\-\\-";
-            size_t dashes = strlen(name) - (option->name[1] ? 0 : 2);
-            escape_dashes(name + dashes, option->name);
+            size_t dashes = strlen(name) - (each->name[1] ? 0 : 2);
+            escape_dashes(name + dashes, each->name);
             cr_assert(strstr(o.out, name) != NULL, "%s misses %s", commands[i]->name, name);
         }
     outcome_free(&o);
