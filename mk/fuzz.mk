@@ -4,7 +4,8 @@ FUZZ_CC ?= clang-14
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SOURCES := $(sort $(wildcard base/*.c patterns/*.c))
-FUZZ_FLAGS = -std=c17 -g -O1 -D_GNU_SOURCE -Iinclude -I. -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS = -std=c17 -g -O1 -D_GNU_SOURCE -Iinclude -I. -fopenmp -fsanitize=fuzzer,address,undefined \
+  -fno-sanitize-recover=all
 
 build/fuzz/%: tests/fuzz/fuzz_%.c $(FUZZ_SOURCES) $(wildcard base/*.h patterns/*.h patterns/*.inc) $(HEADERS)
 	@mkdir -p $(@D)
