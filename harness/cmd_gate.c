@@ -130,6 +130,13 @@ static int conclude(const gate_cells *c, const char **word)
     return code;
 }
 
+static bool is_checked_out(const gate_revision *r, const char *repo)
+{
+    char commit[GATE_COMMIT];
+    attn_error ignored;
+    return gate_resolve(commit, repo, "HEAD", &ignored) == ATTN_OK && strcmp(commit, r->commit) == 0;
+}
+
 static int gate(const args *a)
 {
     attn_error err;
@@ -147,6 +154,8 @@ static int gate(const args *a)
         status = gate_build(&base, repo, base_name, &err);
     if (!status)
         status = gate_build(&head, repo, head_name, &err);
+    if (!status && is_checked_out(&head, repo) && gate_dirty(repo))
+        fprintf(stderr, "attnlab: the working tree has changes that %s (%.12s) has not; measured is the commit\n", head_name, head.commit);
     const char *const programs[GATE_ARMS] = {base.program, head.program, base.program};
     if (!status)
         status = gate_measure(&cells, &suite, NULL, programs, cli_size(a, "blocks"), cli_seconds(a, "max-time"), &err);

@@ -11,6 +11,9 @@ extern const command cmd_run;
 extern const command cmd_compare;
 extern const command cmd_selftest;
 extern const command cmd_gate;
+extern const command cmd_history;
+extern const command cmd_changepoints;
+extern const command cmd_bisect;
 extern const command cmd_fit;
 extern const command cmd_plot;
 extern const command cmd_db;
@@ -30,6 +33,9 @@ const command *const commands[] = {
     &cmd_compare,
     &cmd_selftest,
     &cmd_gate,
+    &cmd_history,
+    &cmd_changepoints,
+    &cmd_bisect,
     &cmd_fit,
     &cmd_plot,
     &cmd_db,

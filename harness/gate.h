@@ -20,8 +20,19 @@ typedef struct gate_revision {
     char program[GATE_PATH];
 } gate_revision;
 
+/* Runs a command, found on PATH, without input, and waits. What it prints goes to the end of the file `log`, or, where `log` is
+ * NULL, standard output to *output (malloc'ed, terminated; NULL on failure). false: it cannot be run, or fails. */
+bool gate_command(const char *const *words, const char *log, char **output);
+
+/* The commit that a revision means. EINVAL: none. */
+attn_status gate_resolve(char commit[GATE_COMMIT], const char *repo, const char *rev, attn_error *err);
+
+/* Whether files under version control differ from the commit checked out. */
+bool gate_dirty(const char *repo);
+
 /* Finds the commit in the repository `repo` and builds it in REPO/build/gate/COMMIT, unless it is there already: a
- * worktree, `make all` with DEPS=never, output in COMMIT.log beside it. EINVAL: no such revision, or it does not build. */
+ * worktree, `make all` with DEPS=never and MODE=release, output in COMMIT.log beside it. Where CC, CPPFLAGS, CFLAGS, LDFLAGS or
+ * LDLIBS are set, their hash is part of the folder's name. EINVAL: no such revision, or it does not build. */
 attn_status gate_build(gate_revision *out, const char *repo, const char *rev, attn_error *err);
 
 /* ---- a suite (harness/gate_measure.c) ---- */

@@ -7,7 +7,8 @@
 #include "support/program.h"
 
 /* A repository with a commit for each factor: its Makefile makes a program that prints a row of dense, which takes
- * 1 ms times the factor, give or take 0.1%, and one of local, 1 ms in all. A factor of "broken" does not build. */
+ * 1 ms times the factor, give or take 0.1%, and one of local, 1 ms in all. A factor of "broken" does not build; "swing" is 1.05 and
+ * 0.95 in turn. */
 static const char *repository(const char *const *factors, size_t count)
 {
     static char repo[256];
@@ -23,13 +24,18 @@ static const char *repository(const char *const *factors, size_t count)
                   "END\n"
                   "cat >program <<'END'\n"
                   "#!/bin/sh\n"
+                  "factor=%s\n"
+                  "if test $factor = swing; then\n"
+                  "  n=$(cat \"$0.n\" 2>/dev/null || echo 0); echo $((n + 1)) >\"$0.n\"\n"
+                  "  test $((n %% 2)) = 0 && factor=1.05 || factor=0.95\n"
+                  "fi\n"
                   "row() {\n"
                   "awk -v f=$2 -v r=$(($(od -An -N2 -tu2 /dev/urandom))) -v s=$1 'BEGIN { printf \"{\\\"spec\\\": \\\"%%s\\\", \\\"n\\\": 64, "
                   "\\\"dim\\\": 64, \\\"heads\\\": 1, \\\"dtype\\\": \\\"f32\\\", \\\"threads\\\": 1, \\\"time_ns\\\": {\\\"median\\\": %%.3f}, "
                   "\\\"gflops\\\": 10, \\\"share_of_peak\\\": 0.5}\\n\", s, 1e6 * f * (1 + 0.001 * (r / 65535 - 0.5)) }'\n"
                   "}\n"
                   "case \"$*\" in *refuse*) echo 'attnlab: no such pattern' >&2; exit 2;; esac\n"
-                  "row dense %s; row local 1\n"
+                  "row dense $factor; row local 1\n"
                   "END\n"
                   "echo build >.gitignore; git add -A; git commit -qm %zu", repo, factors[i],
                   strcmp(factors[i], "broken") == 0 ? "1" : factors[i], i);
@@ -79,6 +85,8 @@ Test(cli_gate, borderline, .timeout = 120)
     cr_assert(file_has(repo, "verdict", word), "verdict is not %s", word);
     outcome_free(&o);
 }
+/* Slower in every other block and faster between: nothing can be told. */
+Test(cli_gate, unsteady, .timeout = 120) { expect("swing", 11, "inconclusive"); }
 
 Test(cli_gate, annotates, .timeout = 120)
 {
@@ -88,6 +96,18 @@ Test(cli_gate, annotates, .timeout = 120)
                       repo, repo);
     cr_assert(o.exit_code == 10 && strstr(o.out, "::error title=attnlab gate::dense n=64"), "exit %d: %s", o.exit_code, o.out);
     outcome_free(&o);
+}
+
+Test(cli_gate, names_a_dirty_tree, .timeout = 120)
+{
+    static const char *const factors[] = {"1", "1.0"};
+    const char *repo = repository(factors, 2);
+    for (int dirty = 0; dirty < 2; dirty++) {
+        outcome o = shell("cd %s && { test %d = 0 || echo '# more' >>program; } && "
+                          "\"$ATTNLAB\" gate --base HEAD~1 --suite suite --blocks 6", repo, dirty);
+        cr_assert((strstr(o.err, "has changes that HEAD") != NULL) == (dirty == 1), "dirty %d: %s", dirty, o.err);
+        outcome_free(&o);
+    }
 }
 
 Test(cli_gate, complaints, .timeout = 120)
