@@ -72,10 +72,15 @@ struct panels {
 static void begin_engine(void) { tiles_open(); }
 static void end_engine(void) { tiles_close(); }
 
-static void prepare_group(scratch *w, group g)
+static void prepare_round(const shape *s, const operands *x, const program *p, group g, bool first, const group *next, scratch *w)
 {
-    (void)w;
+    (void)s;
+    (void)x;
+    (void)p;
     (void)g;
+    (void)first;
+    (void)next;
+    (void)w;
 }
 
 static void prepare_queries(const shape *s, state *t)

@@ -94,9 +94,14 @@ static facts decode(uint64_t word)
     return f;
 }
 
+uint64_t facts_word(const operands *x)
+{
+    return atomic_load_explicit(x->facts, memory_order_relaxed);
+}
+
 facts facts_known(const operands *x)
 {
-    return decode(atomic_load_explicit(x->facts, memory_order_relaxed));
+    return decode(facts_word(x));
 }
 
 static uint64_t sample(const shape *s, const operands *x)

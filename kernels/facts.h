@@ -40,6 +40,8 @@ facts facts_sampled(const shape *s, const operands *x);
 facts facts_scanned(const shape *s, const operands *x);
 /* What is known already: nothing, perhaps. Also says what others may have found out since. */
 facts facts_known(const operands *x);
+/* The same as a word, only good to be compared with an earlier one. */
+uint64_t facts_word(const operands *x);
 
 /* Of row `row` of a tensor of the shape's dtype and dim. */
 extent facts_row(const shape *s, const void *tensor, size_t row);

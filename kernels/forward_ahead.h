@@ -20,16 +20,19 @@ static void touch_keys(const shape *s, const operands *x, const run *u, size_t f
     touch_rows(a, x->v, u->first + from * step, bytes, step, to - from, false);
 }
 
-/* Keys of the next tile that this one does not have: all of a residue class of its own, else what lies beyond the
- * last of this one's. */
+/* Keys of the next tile that this one does not have: all of another residue class, else what lies beyond the last of
+ * this one's. */
 static void touch_new_keys(const shape *s, const operands *x, const program *p, const tile *t, const tile *next, ahead *a)
 {
     if (!t->runs || !next->runs)
         return;
     const run *u = &p->runs[next->first_run], *end = u + next->runs, *own = &p->runs[t->first_run + t->runs - 1];
     if (next->row_step > 1) {
-        for (; u < end && u->first != p->runs[t->first_run].first; u++)
-            touch_keys(s, x, u, 0, u->keys, a);
+        const bool same = u->first == p->runs[t->first_run].first;
+        const size_t last = key_of(p, own, own->keys - 1);
+        for (; u < end; u++)
+            if (!same || u->first > last)
+                touch_keys(s, x, u, 0, u->keys, a);
         return;
     }
     const size_t beyond = (size_t)own->first + own->keys;
@@ -38,20 +41,23 @@ static void touch_new_keys(const shape *s, const operands *x, const program *p, 
         touch_keys(s, x, u, beyond > u->first ? beyond - u->first : 0, u->keys, a);
 }
 
-/* To be touched while `granules` granules of tile `at` of `tiles` in lockstep are computed: where its rows of o go if
+/* To be touched while the next chunk of tile `at` of `tiles` in lockstep are computed: where its rows of o go if
  * these are its last; q of the next tile if they are its first; this one's share of the keys of the next chunk, or
  * what the next tile needs. */
 static void look_ahead(const shape *s, const operands *x, const program *p, const state *t, uint32_t at, uint32_t tiles,
-                       const tile *next, bool begins, bool last, uint32_t granules, scratch *w)
+                       const tile *next, bool begins, bool last, scratch *w)
 {
     ahead *a = &w->ahead;
     const size_t bytes = s->dim * attn_dtype_size(s->dtype);
-    *a = (ahead){0};
-    if (!t->left)
+    a->count = a->next = a->rows = 0;
+    a->each = a->each_key = 0;
+    if (!t->left && !streams_out(s, x, t->tile, last))
         touch_rows(a, last ? x->o : (void *)x->partial, t->tile->row0, last ? bytes : s->dim * sizeof(float),
                    t->tile->row_step, t->tile->count, true);
     if (begins && next)
         touch_rows(a, x->q, next->row0, bytes, next->row_step, next->count, false);
+    if (a->fetching)
+        return;
     if (t->left) {
         const run *u = &p->runs[t->run];
         const size_t from = (size_t)t->granule * KEYS, chunk = (size_t)w->chunk * KEYS;
@@ -59,5 +65,4 @@ static void look_ahead(const shape *s, const operands *x, const program *p, cons
     } else if (next) {
         touch_new_keys(s, x, p, t->tile, next, a);
     }
-    a->rows = a->rows / granules + 1;
 }

@@ -102,7 +102,7 @@ static void run_chunk(const call *c, uint32_t at, state *t, uint32_t place, uint
 {
     const tile *later = at + AHEAD < c->end ? &c->p->tiles[at + AHEAD] : NULL;
     const uint32_t n = next_chunk(c->s, c->x, c->p, t, c->w, c->count);
-    look_ahead(c->s, c->x, c->p, t, place, tiles, later, first, c->last, n, c->w);
+    look_ahead(c->s, c->x, c->p, t, place, tiles, later, first, c->last, c->w);
     if (other) {
         const bool ready = prepare_ahead(c->s, c->x, c->p, begins, other, c->w);
         other->ready = begins && ready;
@@ -111,8 +111,8 @@ static void run_chunk(const call *c, uint32_t at, state *t, uint32_t place, uint
     settle_ahead(c->s, c->x, c->w);
 }
 
-/* Tiles that share keys, chunk by chunk. */
-static void run_together(const call *c, group g)
+/* Tiles that share keys, chunk by chunk; `next` is the group after this one, or NULL. */
+static void run_together(const call *c, group g, const group *next)
 {
     state *states = c->w->states;
     bool first = true;
@@ -120,6 +120,7 @@ static void run_together(const call *c, group g)
         states[i].ready = false;
     for (bool more = true; more; first = false) {
         more = false;
+        prepare_round(c->s, c->x, c->p, g, first, next, c->w);
         for (uint32_t i = 0; i < g.tiles; i++) {
             const tile *of = &c->p->tiles[g.first_tile + i];
             state *t = &states[i];
@@ -167,20 +168,26 @@ static void compute(const shape *s, const operands *x, const program *p, const g
         forget_panels(w);
     w->holds = x->keys_id;
     facts f = facts_sampled(s, x);
+    uint64_t known = facts_word(x);
+    set_care(w, (care){f.v.special, f.k_shift, f.v_shift});
     const call c = {s, x, p, groups[count - 1].first_tile + groups[count - 1].tiles, last, w, done};
     begin_engine();
-    for (uint32_t g = 0, taken; g < count; g += taken, f = facts_known(x)) {
+    for (uint32_t g = 0, taken; g < count; g += taken) {
         group now = groups[g];
         for (taken = 1; IN_TURN && now.tiles == taken && g + taken < count && groups[g + taken].tiles == 1; taken++)
             now.tiles++;
-        set_care(w, (care){f.v.special, f.k_shift, f.v_shift});
-        prepare_group(w, now);
+        if (__builtin_expect(facts_word(x) != known, 0)) { /* another thread, or a tile, has found more */
+            known = facts_word(x);
+            f = facts_known(x);
+            set_care(w, (care){f.v.special, f.k_shift, f.v_shift});
+        }
         if (IN_TURN && now.tiles == taken)
             run_in_turn(&c, now);
         else
-            run_together(&c, now);
+            run_together(&c, now, g + taken < count ? &groups[g + taken] : NULL);
     }
     end_engine();
+    vf_stream_end();
     flush_end(flushing);
 }
 

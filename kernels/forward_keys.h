@@ -14,15 +14,19 @@ enum {
 struct panels {
     float *k, *v;           /* [slots][KEYS][dim] */
     uint32_t (*keys)[KEYS]; /* [slots]: what they hold */
-    uint32_t slots;
-    bool shared;            /* many tiles need the group's keys */
+    uint32_t slots;         /* two halves: keys of the next chunk are fetched into one while the other is in use */
+    uint32_t first;         /* slot of the half in use */
+    bool gathers;           /* teeth that compete for the same lines */
+    uint32_t turns;         /* tiles of the round to come */
+    fetch *fetches;         /* [keys of a half] */
 };
 
 enum {
     CHUNK_FLOATS = 8192, /* of k or v in a chunk: 32 KiB */
     MAX_CHUNK_KEYS = 128,
     MIN_CHUNK_KEYS = 64,
-    FEW_TILES = 4,     /* in a group: see in_place() */
+    FEW_TILES = 4,     /* in a group, and */
+    FEW_RIVALS = 48,   /* keys of a residue class: to gather them costs as much as to read them where they are; */
     SAME_SETS = 4096   /* bytes from a row to one that competes for the same lines of an L1 cache */
 };
 
@@ -33,29 +37,118 @@ static extent_of_chunks lay_out_panels(arena *a, const shape *s, scratch *to)
     const uint32_t chunk = (uint32_t)keys / KEYS, most = chunk + chunk / 4;
     panels *p = arena_take(a, 1, sizeof *p);
     panels of = {
-        .k = arena_take(a, most * KEYS * s->dim, sizeof *of.k),
-        .v = arena_take(a, most * KEYS * s->dim, sizeof *of.v),
-        .keys = arena_take(a, most, sizeof *of.keys),
-        .slots = most,
+        .k = arena_take(a, 2 * most * KEYS * s->dim, sizeof *of.k),
+        .v = arena_take(a, 2 * most * KEYS * s->dim, sizeof *of.v),
+        .keys = arena_take(a, 2 * most, sizeof *of.keys),
+        .fetches = arena_take(a, most * KEYS, sizeof *of.fetches),
+        .slots = 2 * most,
+        .turns = 1,
     };
     if (p)
         *p = of;
     to->panels = p;
-    return (extent_of_chunks){chunk, most, most};
+    return (extent_of_chunks){chunk, most, 2 * most};
 }
 
 static void forget_panels(scratch *w)
 {
     memset(w->panels->keys, 0xff, w->panels->slots * sizeof *w->panels->keys);
     memset(w->specials, 0, w->panels->slots * sizeof *w->specials);
+    w->ahead.keys.count = w->ahead.keys.next = 0;
+    w->ahead.fetching = false;
 }
 
 static void begin_engine(void) {}
 static void end_engine(void) {}
 
-static void prepare_group(scratch *w, group g)
+/* Whether teeth of this group that compete for the same lines of the cache are worth gathering. */
+INLINE bool gathers(const program *p, const group *g)
 {
-    w->panels->shared = g.tiles > FEW_TILES;
+    const tile *last = &p->tiles[g->first_tile + g->tiles - 1];
+    return last->row_step == 1 ? g->tiles > FEW_TILES : last->granules * KEYS > FEW_RIVALS;
+}
+
+INLINE bool are_rivals(const shape *s, const run *u)
+{
+    return u->step * s->dim * sizeof(float) % SAME_SETS == 0;
+}
+
+/* Where a tile stands among its keys. */
+typedef struct place {
+    uint32_t run, granule, left;
+} position;
+
+/* The granules of the next chunk from there, and what follows it. */
+static uint32_t pass_chunk(const program *p, position *at, const scratch *w)
+{
+    const uint32_t n = at->left <= w->most ? at->left : w->chunk;
+    at->left -= n;
+    for (uint32_t left = n; left;) {
+        const uint32_t here = p->runs[at->run].granules - at->granule, now = left < here ? left : here;
+        left -= now;
+        at->granule += now;
+        if (at->granule == p->runs[at->run].granules) {
+            at->granule = 0;
+            at->run++;
+        }
+    }
+    return n;
+}
+
+/* Lists the keys of the next `n` granules from a place that the half of the panels at slot `first` does not hold yet. */
+static void list_fetches(const program *p, position at, uint32_t n, uint32_t first, panels *to, fetches *f)
+{
+    f->count = f->next = 0;
+    for (uint32_t slot = first; slot < first + n; slot++) {
+        const run *u = &p->runs[at.run];
+        const size_t t0 = (size_t)at.granule * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
+        for (uint32_t r = 0; r < keys; r++) {
+            const size_t t = t0 + r;
+            const uint32_t key = (uint32_t)(u->list == RUN_COMB && u->width == 1 ? u->first + t * u->step : key_of(p, u, t));
+            if (to->keys[slot][r] != key)
+                to->fetches[f->count++] = (fetch){key, slot * KEYS + r};
+        }
+        if (++at.granule == u->granules) {
+            at.granule = 0;
+            at.run++;
+        }
+    }
+}
+
+/* Residue classes: their keys are far apart, and few tiles need them. Those that are gathered are fetched into the other half
+ * of the panels while the round before computes. Were they only asked for, those that compete for a few sets of the cache
+ * would drive each other out. A group's last tile stands for all, since it has the most keys. */
+static void prepare_round(const shape *s, const operands *x, const program *p, group g, bool first, const group *next, scratch *w)
+{
+    panels *to = w->panels;
+    const uint32_t last = g.tiles - 1, half = to->slots / 2;
+    const tile *of = &p->tiles[g.first_tile + last];
+    ahead *a = &w->ahead;
+    fetches *f = &a->keys;
+    if (a->fetching) /* whatever is missing yet is gathered when it is needed */
+        to->first = half - to->first;
+    a->fetching = false;
+    f->count = f->next = 0;
+    to->turns = g.tiles;
+    to->gathers = gathers(p, &g);
+    if (is_careful(w))
+        return;
+    position at = first ? (position){of->first_run, 0, of->granules}
+                        : (position){w->states[last].run, w->states[last].granule, w->states[last].left};
+    bool gathered = to->gathers;
+    if (at.left)
+        pass_chunk(p, &at, w);
+    if (!at.left && next) {
+        of = &p->tiles[next->first_tile + next->tiles - 1];
+        at = (position){of->first_run, 0, of->granules};
+        gathered = gathers(p, next);
+    }
+    if (!at.left || of->row_step == 1 || !gathered || (s->dtype == ATTN_F32 && !are_rivals(s, &p->runs[at.run])))
+        return;
+    position after = at;
+    *f = (fetches){.s = s, .x = x, .of = to->fetches, .k = to->k, .v = to->v, .held = to->keys[0]};
+    list_fetches(p, at, pass_chunk(p, &after, w), half - to->first, to, f);
+    a->fetching = true;
 }
 
 static void prepare_chunk(const state *t, scratch *w)
@@ -88,9 +181,7 @@ static void prepare_queries(const shape *s, state *t)
     (void)t;
 }
 
-/* How many granules of a run, from granule i on, are read where they are, their keys `step` apart.
- * Teeth too, unless they compete for the same sets of the cache while many tiles need them: for few tiles, to
- * gather them costs as much as to read them. */
+/* How many granules of a run, from granule i on, are read where they are, their keys `step` apart. */
 INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
 {
     if (s->dtype != ATTN_F32 || u->list != RUN_COMB)
@@ -100,7 +191,7 @@ INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch
     if (u->width >= u->keys) { /* the last one may look beyond the run, but not beyond the tensor */
         granules = (s->nk - u->first) / KEYS;
         granules = granules < u->granules ? granules : u->granules;
-    } else if (u->width == 1 && (!w->panels->shared || u->step * s->dim * sizeof(float) % SAME_SETS != 0)) {
+    } else if (u->width == 1 && !(w->panels->gathers && are_rivals(s, u))) {
         *step = u->step;
     } else {
         return 0;
@@ -194,7 +285,7 @@ static uint32_t bring(const shape *s, const operands *x, const program *p, const
                       scratch *w, uint32_t at)
 {
     size_t step = 1;
-    uint32_t here = is_careful(w) ? 0 : in_place(s, u, i, w, &step);
+    const uint32_t here = is_careful(w) ? 0 : in_place(s, u, i, w, &step);
     granule *g = w->granules + at;
     if (here) {
         n = here < n ? here : n;
@@ -207,7 +298,7 @@ static uint32_t bring(const shape *s, const operands *x, const program *p, const
         return n;
     }
     for (uint32_t a = 0; a < n; a++) {
-        const uint32_t slot = at + a; /* a chunk begins at the first */
+        const uint32_t slot = w->panels->first + at + a; /* a chunk begins at the first */
         gather(s, x, p, u, i + a, w, slot);
         g[a].k = keys_of(s, x, u, i + a, w, slot);
         g[a].v = w->panels->v + slot * KEYS * s->dim;

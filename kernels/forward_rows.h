@@ -18,24 +18,35 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
 
 /* ---- q ---- */
 
+/* LANES lanes of q^T from v on: rows of floats, `stride` apart; those beyond `rows` are 0. */
+INLINE void transpose_lanes(const bool whole, float *q, const float *from, size_t stride, size_t v, size_t rows, size_t dim,
+                            float scale, ahead *a)
+{
+    size_t c = 0;
+    for (; c + LANES <= dim; c += LANES) {
+        vf r[LANES];
+        UNROLL for (size_t i = 0; i < LANES; i++)
+            r[i] = whole || v + i < rows ? vf_loadu(from + (v + i) * stride + c) : vf_set1(0);
+        vf_transpose(r);
+        UNROLL for (size_t i = 0; i < LANES; i++)
+            vf_store(q + (c + i) * ROWS + v, vf_mul(r[i], vf_set1(scale)));
+        look_further(a);
+    }
+    for (; c < dim; c++)
+        for (size_t i = v; i < v + LANES; i++)
+            q[c * ROWS + i] = i < rows ? from[i * stride + c] * scale : 0;
+}
+
 /* `rows` rows of floats, `stride` apart, into `lanes` lanes of q^T [dim][ROWS], times `scale`; those beyond the rows
  * are 0. */
-static void transpose_in(float *q, const float *from, size_t stride, size_t rows, size_t lanes, size_t dim, float scale)
+static void transpose_in(float *q, const float *from, size_t stride, size_t rows, size_t lanes, size_t dim, float scale,
+                         ahead *a)
 {
-    for (size_t v = 0; v < lanes; v += LANES) {
-        size_t c = 0;
-        for (; c + LANES <= dim; c += LANES) {
-            vf r[LANES];
-            UNROLL for (size_t i = 0; i < LANES; i++)
-                r[i] = v + i < rows ? vf_loadu(from + (v + i) * stride + c) : vf_set1(0);
-            vf_transpose(r);
-            UNROLL for (size_t i = 0; i < LANES; i++)
-                vf_store(q + (c + i) * ROWS + v, vf_mul(r[i], vf_set1(scale)));
-        }
-        for (; c < dim; c++)
-            for (size_t i = v; i < v + LANES; i++)
-                q[c * ROWS + i] = i < rows ? from[i * stride + c] * scale : 0;
-    }
+    for (size_t v = 0; v < lanes; v += LANES)
+        if (v + LANES <= rows)
+            transpose_lanes(true, q, from, stride, v, rows, dim, scale, a);
+        else
+            transpose_lanes(false, q, from, stride, v, rows, dim, scale, a);
 }
 
 /* A tile before its first key, its q aside. Rows that an earlier part began continue from there; their sums
@@ -88,10 +99,12 @@ static void load_tile(const shape *s, const operands *x, const tile *t, state *t
     double scale = (double)s->scale * LOG2_E;
     if (w->care.k_shift < 0) { /* against huge keys a subnormal q counts */
         unsigned flushing = flush_pause();
-        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift));
+        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift),
+                     &w->ahead);
         flush_end(flushing);
     } else {
-        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift));
+        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift),
+                     &w->ahead);
     }
     prepare_queries(s, to);
 }
@@ -99,31 +112,41 @@ static void load_tile(const shape *s, const operands *x, const tile *t, state *t
 /* ---- o ---- */
 
 /* Rows v .. v + LANES of a tile, cut at its end: row i becomes o[i] * by[i], plus earlier[i] * carry[i] when
- * `merge`; weight[i] is the sum of its magnitudes (not finite exactly when an element is not, short of
+ * `merge`, and `stream` says how it is written; weight[i] is the sum of its magnitudes (not finite exactly when an element is not, short of
  * overflow). */
-INLINE void transpose_out(const bool merge, const shape *s, const state *t, uint32_t v, vf scale, const float *by,
-                          float *const to[LANES], const float *const earlier[LANES], float weight[LANES])
+INLINE void transpose_out(const bool merge, const bool stream, const shape *s, const state *t, uint32_t v, vf scale, const float *by,
+                          float *const to[LANES], const float *const earlier[LANES], float weight[LANES], ahead *a)
 {
     size_t dim = s->dim, rows = t->tile->count - v < LANES ? t->tile->count - v : LANES, c = 0;
-    vf sums[LANES];
-    UNROLL for (size_t i = 0; i < LANES; i++)
+    const size_t chains = merge ? LANES : 4;
+    vf sums[LANES]; /* of rows when `merge`; of every fourth column, rows being lanes, else */
+    UNROLL for (size_t i = 0; i < chains; i++)
         sums[i] = vf_set1(0);
     for (; c + LANES <= dim; c += LANES) {
         vf r[LANES];
-        UNROLL for (size_t i = 0; i < LANES; i++)
+        UNROLL for (size_t i = 0; i < LANES; i++) {
             r[i] = vf_mul(vf_load(t->o + (c + i) * ROWS + v), scale);
+            if (!merge)
+                sums[i % 4] = vf_add(sums[i % 4], vf_abs(r[i]));
+        }
         vf_transpose(r);
         UNROLL for (size_t i = 0; i < LANES; i++) {
             if (i >= rows)
                 continue;
-            if (merge)
+            if (merge) {
                 r[i] = vf_fma(vf_loadu(earlier[i] + c), vf_set1(t->carry[v + i] * by[i]), r[i]);
-            sums[i] = vf_add(sums[i], vf_abs(r[i]));
-            vf_storeu(to[i] + c, r[i]);
+                sums[i] = vf_add(sums[i], vf_abs(r[i]));
+            }
+            if (stream)
+                vf_stream(to[i] + c, r[i]);
+            else
+                vf_storeu(to[i] + c, r[i]);
         }
+        look_further(a);
     }
-    vf_transpose(sums);
-    UNROLL for (size_t half = LANES / 2; half > 0; half /= 2)
+    if (merge)
+        vf_transpose(sums);
+    UNROLL for (size_t half = chains / 2; half > 0; half /= 2)
         UNROLL for (size_t i = 0; i < half; i++)
             sums[i] = vf_add(sums[i], sums[i + half]);
     vf_store(weight, sums[0]);
@@ -185,11 +208,12 @@ static __attribute__((noinline)) enum outcome judge(const shape *s, const operan
 }
 
 /* Writes the rows `only` of o and lse, or what a later part needs. The rows returned are yet to be settled. */
-static uint64_t store_tile(const shape *s, const operands *x, state *t, uint64_t only, bool last, const scratch *w)
+static uint64_t store_tile(const shape *s, const operands *x, state *t, uint64_t only, bool last, scratch *w)
 {
     const tile *of = t->tile;
     size_t dim = s->dim;
     uint64_t unsettled = 0;
+    const bool stream = streams_out(s, x, of, last);
     if (t->marked && w->care.specials)
         put_specials_back(s, t);
     for (uint32_t v = 0; v < of->count; v += LANES) {
@@ -206,10 +230,12 @@ static uint64_t store_tile(const shape *s, const operands *x, state *t, uint64_t
         const vf sum = vf_load(t->sum + v), one = vf_set1(1);
         const vf scale = last ? vf_keep(vf_div(one, sum), vf_ge(sum, vf_set1(FLT_MIN))) : one;
         vf_store(by, scale);
-        if (merge)
-            transpose_out(true, s, t, v, scale, by, to, earlier, weight);
+        if (stream && !merge)
+            transpose_out(false, true, s, t, v, scale, by, to, earlier, weight, &w->ahead);
+        else if (merge)
+            transpose_out(true, false, s, t, v, scale, by, to, earlier, weight, &w->ahead);
         else
-            transpose_out(false, s, t, v, scale, by, to, earlier, weight);
+            transpose_out(false, false, s, t, v, scale, by, to, earlier, weight, &w->ahead);
         if (last && x->lse)
             log_sum_exp(LANES, t->minus_reference + v, t->spread, t->sum + v, lse);
 

@@ -63,10 +63,28 @@ typedef struct touch {
 
 enum { MAX_TOUCHES = 6 };
 
+/* A key to be brought into row `to` of the panels. */
+typedef struct fetch {
+    uint32_t key, to;
+} fetch;
+
+/* Keys on their way into panels. */
+typedef struct fetches {
+    const shape *s;
+    const operands *x;
+    fetch *of;              /* of[next .. count) are left */
+    uint32_t count, next;
+    float *k, *v;           /* [rows][dim] */
+    uint32_t *held;         /* [rows]: which key each row holds */
+} fetches;
+
 typedef struct ahead {
     touch of[MAX_TOUCHES];
     uint32_t count, next;   /* of[next .. count) are left */
-    uint32_t rows;          /* to be touched for every granule computed */
+    uint32_t rows;          /* in all */
+    bool fetching;          /* the keys to come, rather than asking for them */
+    fetches keys;
+    uint32_t each, each_key; /* to be touched, and fetched, in every step, where steps are alike */
 } ahead;
 
 /* How operands are taken in: all zero for ordinary ones. */
@@ -122,6 +140,13 @@ INLINE void touch_row(ahead *a)
         a->next++;
 }
 
+/* Whether a tile's rows of o are written past the caches. Rows of a residue class are far apart: to bring their lines in only
+ * to write them would cost as much again. */
+INLINE bool streams_out(const shape *s, const operands *x, const tile *t, bool last)
+{
+    return s->large && last && t->row_step > 1 && s->dtype == ATTN_F32 && s->dim % 16 == 0 && (uintptr_t)x->o % 64 == 0;
+}
+
 INLINE bool is_careful(const scratch *w)
 {
     return w->care.specials || w->care.k_shift || w->care.v_shift;
@@ -133,14 +158,48 @@ INLINE uint64_t rows_of_lanes(uint32_t lanes, uint32_t v)
     return (uint64_t)(lanes & ((1u << LANES) - 1)) << (v * LANES);
 }
 
+INLINE void copy_row(float *dst, const float *src, size_t dim) /* a call of memcpy takes longer than this */
+{
+    size_t c = 0;
+    for (; c + LANES <= dim; c += LANES)
+        vf_storeu(dst + c, vf_loadu(src + c));
+    for (; c < dim; c++)
+        dst[c] = src[c];
+}
+
 INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, attn_dtype dtype)
 {
     if (dtype == ATTN_F32)
-        memcpy(dst, (const float *)tensor + row * dim, dim * sizeof *dst);
+        copy_row(dst, (const float *)tensor + row * dim, dim);
     else if (dtype == ATTN_BF16)
         widen_bf16(dst, (const uint16_t *)tensor + row * dim, dim);
     else
         widen_f16(dst, (const uint16_t *)tensor + row * dim, dim);
+}
+
+/* The next key, into its panel; one a little further on is asked for. */
+INLINE void fetch_key(fetches *f)
+{
+    enum { FORESIGHT = 8 };
+    const size_t dim = f->s->dim, bytes = dim * attn_dtype_size(f->s->dtype);
+    const fetch *of = &f->of[f->next++];
+    if (f->next + FORESIGHT <= f->count)
+        for (size_t b = 0, row = of[FORESIGHT].key * bytes; b < bytes; b += 64) {
+            __builtin_prefetch((const char *)f->x->k + row + b, 0, 3);
+            __builtin_prefetch((const char *)f->x->v + row + b, 0, 3);
+        }
+    widen_row(f->k + of->to * dim, f->x->k, of->key, dim, f->s->dtype);
+    widen_row(f->v + of->to * dim, f->x->v, of->key, dim, f->s->dtype);
+    f->held[of->to] = of->key;
+}
+
+/* A step's share of what is to come. */
+INLINE void look_further(ahead *a)
+{
+    for (uint32_t r = 0; r < a->each && a->next < a->count; r++)
+        touch_row(a);
+    for (uint32_t r = 0; r < a->each_key && a->keys.next < a->keys.count; r++)
+        fetch_key(&a->keys);
 }
 
 /* Scores at p become weights; their sums join chunk_sum. */
@@ -158,10 +217,12 @@ static extent_of_chunks lay_out_panels(arena *a, const shape *s, scratch *to);
 /* The panels hold nothing any more. */
 static void forget_panels(scratch *w);
 
-/* Before and after all groups of a call; before each, and before each chunk. */
+/* Before and after all groups of a call, and before each chunk. */
 static void begin_engine(void);
 static void end_engine(void);
-static void prepare_group(scratch *w, group g);
+
+/* Before every tile of group g, in lockstep, takes its next chunk, or its first. `next` is the group to follow, or NULL. */
+static void prepare_round(const shape *s, const operands *x, const program *p, group g, bool first, const group *next, scratch *w);
 static void prepare_chunk(const state *t, scratch *w);
 
 /* Plans to bring near, while another tile is computed, what `to` needs next: the keys of its next chunk; or, for the

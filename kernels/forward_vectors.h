@@ -94,38 +94,6 @@ static scores_fn *const score_table[VECTORS][TRACKED + 1] = {FOR_VECTORS(NAMES)}
 #undef DEFINE_MODES
 #undef DEFINE
 
-/* Whether the sums of a chunk's first granule announce that its reference will not do. */
-static bool is_alarming(const state *t)
-{
-    uint64_t high = 0;
-    for (uint32_t v = 0; v < t->vectors; v++)
-        high |= rows_of_lanes(~vf_le(vf_load(t->chunk_sum + v * LANES), vf_set1(ALARM)), v);
-    return high & t->rows & ~t->dead;
-}
-
-/* Given up after the first granule, if at all before the end. */
-static bool weigh_chunk(const shape *s, const operands *x, state *t, const granule *g, uint32_t n, scratch *w)
-{
-    (void)x;
-    for (uint32_t v = 0; v < t->vectors; v++)
-        vf_store(t->chunk_sum + v * LANES, vf_set1(0));
-    for (uint32_t i = 0; i < n; i++) {
-        score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](s->dim, t, &g[i], w->p + (size_t)i * KEYS * ROWS);
-        for (uint32_t r = 0; r < w->ahead.rows && w->ahead.next < w->ahead.count; r++)
-            touch_row(&w->ahead);
-        if (i == 0 && __builtin_expect(is_alarming(t), 0))
-            return false;
-    }
-    return true;
-}
-
-static void track_scores(const shape *s, const operands *x, state *t, const granule *g, scratch *w, float *out)
-{
-    (void)x;
-    (void)w;
-    score_table[g->vectors - 1][TRACKED](s->dim, t, g, out);
-}
-
 /* ---- values ---- */
 
 /* Adds the granules g[0 .. n), which touch the same nv vectors, to nc columns of o^T. p, o: of the first
@@ -178,21 +146,78 @@ static const struct {
 #undef DEFINE_WIDTHS
 #undef DEFINE
 
+/* ---- a chunk ---- */
+
+/* Whether the sums of a chunk's first granule announce that its reference will not do. */
+static bool is_alarming(const state *t)
+{
+    uint64_t high = 0;
+    for (uint32_t v = 0; v < t->vectors; v++)
+        high |= rows_of_lanes(~vf_le(vf_load(t->chunk_sum + v * LANES), vf_set1(ALARM)), v);
+    return high & t->rows & ~t->dead;
+}
+
+/* How many granules from i on touch the same vectors. */
+INLINE uint32_t alike(const granule *g, uint32_t i, uint32_t n)
+{
+    uint32_t next = i + 1;
+    while (next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors)
+        next++;
+    return next - i;
+}
+
+/* Shares out what is to come among the steps of a chunk: scores, values, and what ends this tile and begins the next.
+ * Asked for in fewer, rows queue up behind each other and hold up the arithmetic. */
+static void share_out(const shape *s, const state *t, const granule *g, uint32_t n, scratch *w)
+{
+    ahead *a = &w->ahead;
+    uint32_t steps = n + (t->left ? 0 : 2 * t->vectors * (uint32_t)s->dim / LANES);
+    for (uint32_t i = 0; i < n; i += alike(g, i, n))
+        steps += (uint32_t)s->dim / value_table[g[i].vectors - 1][0].width;
+    a->each = a->rows / steps + 1;
+    a->each_key = (a->keys.count - a->keys.next) / (steps * w->panels->turns) + 1;
+    w->panels->turns -= w->panels->turns > 1;
+}
+
+/* Given up after the first granule, if at all before the end. */
+static bool weigh_chunk(const shape *s, const operands *x, state *t, const granule *g, uint32_t n, scratch *w)
+{
+    (void)x;
+    share_out(s, t, g, n, w);
+    for (uint32_t v = 0; v < t->vectors; v++)
+        vf_store(t->chunk_sum + v * LANES, vf_set1(0));
+    for (uint32_t i = 0; i < n; i++) {
+        score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](s->dim, t, &g[i], w->p + (size_t)i * KEYS * ROWS);
+        look_further(&w->ahead);
+        if (i == 0 && __builtin_expect(is_alarming(t), 0))
+            return false;
+    }
+    return true;
+}
+
+static void track_scores(const shape *s, const operands *x, state *t, const granule *g, scratch *w, float *out)
+{
+    (void)x;
+    (void)w;
+    score_table[g->vectors - 1][TRACKED](s->dim, t, g, out);
+}
+
 /* Granules that touch the same vectors go together. */
 static void add_values(const shape *s, state *t, const granule *g, uint32_t n, scratch *w, bool tracked)
 {
     const size_t dim = s->dim;
     (void)tracked;
     for (uint32_t i = 0, next; i < n; i = next) {
-        for (next = i + 1; next < n && g[next].lo == g[i].lo && g[next].vectors == g[i].vectors; next++)
-            ;
+        next = i + alike(g, i, n);
         const float *from = w->p + (size_t)i * KEYS * ROWS + g[i].lo * LANES;
         float *to = t->o + g[i].lo * LANES;
         size_t c = 0;
         for (uint32_t at = 0; c < dim; at++) {
             uint32_t width = value_table[g[i].vectors - 1][at].width;
-            for (; dim - c >= width; c += width)
+            for (; dim - c >= width; c += width) {
                 value_table[g[i].vectors - 1][at].add(g + i, next - i, c, from, to + c * ROWS);
+                look_further(&w->ahead);
+            }
         }
     }
 }

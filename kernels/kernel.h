@@ -15,6 +15,10 @@
 #include "kernels/program.h"
 #include "kernels/work.h"
 
+/* Of q, k, v and o of all heads: what is written then does not stay in the caches of one core, nor of a share of those that
+ * cores have in common. */
+#define LARGE_BYTES ((size_t)64 << 20)
+
 /* What all heads of a plan have in common. */
 typedef struct shape {
     const attn_layout *layout;
@@ -23,6 +27,7 @@ typedef struct shape {
     float scale;
     size_t max_combs;    /* longest row of the layout */
     uint32_t group;      /* most tiles in a group */
+    bool large;          /* the tensors of all heads are more than caches keep: see LARGE_BYTES */
 } shape;
 
 /* One query head of one batch entry. */

@@ -177,6 +177,7 @@ static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error 
     cost->exps_useful = cost->pairs_total;
     uint64_t size = attn_dtype_size(s->dtype), q = plan->batch * plan->heads * s->nq, k = plan->batch * plan->kv_heads * s->nk;
     cost->bytes_model = (2 * q + 2 * k) * s->dim * size + q * sizeof(float);
+    plan->shape.large = cost->bytes_model > LARGE_BYTES;
     return ATTN_OK;
 }
 

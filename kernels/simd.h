@@ -6,6 +6,7 @@
  *   FOR_VECTORS              F(1) ... F(VECTORS)
  *   WIDTHS_1, _2, ...        F(vectors, columns) of o that accumulate at once, widest first, down to one
  *   vf                       a vector of LANES floats, and the functions vf_* on it
+ *   vf_stream, vf_stream_end a store past the caches, to an address for vf_store; and all of them seen by other threads
  *   vf_exp2, vf_exp2_each    exp2 of one vector, of FLIGHT at most
  *   vf_transpose             LANES x LANES in registers
  *   widen_*, narrow_*        arrays of 16-bit floats to float and back

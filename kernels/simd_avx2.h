@@ -21,6 +21,8 @@ INLINE vf vf_load(const float *at) { return _mm256_load_ps(at); }
 INLINE vf vf_loadu(const float *at) { return _mm256_loadu_ps(at); }
 INLINE void vf_store(float *at, vf x) { _mm256_store_ps(at, x); }
 INLINE void vf_storeu(float *at, vf x) { _mm256_storeu_ps(at, x); }
+INLINE void vf_stream(float *at, vf x) { _mm256_stream_ps(at, x); }
+INLINE void vf_stream_end(void) { _mm_sfence(); }
 INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
 INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }

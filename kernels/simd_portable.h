@@ -27,6 +27,8 @@ INLINE vf vf_loadu(const float *at)
 }
 INLINE void vf_store(float *at, vf x) { *(vf *)(void *)at = x; }
 INLINE void vf_storeu(float *at, vf x) { memcpy(at, &x, sizeof x); }
+INLINE void vf_stream(float *at, vf x) { vf_storeu(at, x); }
+INLINE void vf_stream_end(void) {}
 INLINE vf vf_add(vf a, vf b) { return a + b; }
 INLINE vf vf_mul(vf a, vf b) { return a * b; }
 INLINE vf vf_div(vf a, vf b) { return a / b; }

@@ -3,6 +3,10 @@
 #include "support/scene.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernels/plan_parts.h"
 
 /* Patterns with everything awkward: l no power of two, l = 1, l > n, c = l, cut blocks, both directions. */
 static const char *const specs[] = {
@@ -62,3 +66,60 @@ Test(forward, avx512_emulated)
         cr_skip_test("SIMDe is not installed");
     against_oracle(NULL, avx512_emulated, 0, 3); /* emulation is slow */
 }
+
+/* Residue classes of many keys, whose rows compete for the same lines of a cache: fetched into panels while the class before
+ * is computed, in one chunk or in several. n is no multiple of anything. */
+static const struct { const char *spec; size_t nq, nk, heads, dim; attn_dtype dtype; } rivals[] = {
+    {"strided:l=16,head=column", 1030, 1030, 1, 64, ATTN_F32},   {"strided:l=16,head=column", 5003, 5003, 1, 64, ATTN_F32},
+    {"strided:l=16", 900, 900, 2, 64, ATTN_F32},                 {"strided:l=32,head=column,causal=0", 3000, 3000, 1, 32, ATTN_F32},
+    {"strided:l=16,head=column", 50, 2000, 1, 64, ATTN_F32},     {"strided:l=16,head=column", 1300, 900, 1, 64, ATTN_F32},
+    {"strided:l=16,head=column", 2000, 2000, 1, 64, ATTN_BF16},  {"strided:l=8,head=column", 1500, 1500, 1, 128, ATTN_F16},
+    {"strided:l=15,head=column", 1500, 1500, 1, 64, ATTN_BF16},
+};
+
+static void far_classes(const char *name)
+{
+    if (!kernel_runs(name))
+        cr_skip_test("kernel %s cannot run here", name);
+    for (size_t i = 0; i < sizeof rivals / sizeof *rivals; i++) {
+        scene s = {.spec = rivals[i].spec, .nq = rivals[i].nq, .nk = rivals[i].nk, .heads = rivals[i].heads, .dim = rivals[i].dim,
+                   .dtype = rivals[i].dtype, .kernel = name, .threads = 1 + (int)(i % 3), .seed = (unsigned)i, .at_front = i % 2};
+        scene_open(&s);
+        scene_run(&s);
+        scene_oracle(&s);
+        difference d = scene_compare(&s);
+        const double most = s.dtype == ATTN_F32 ? 1e-6 : s.dtype == ATTN_BF16 ? 2e-3 : 3e-4;
+        cr_assert(d.misplaced == 0 && d.relative <= most, "%s: relative error %.2e, misplaced %zu", s.name, d.relative, d.misplaced);
+        scene_close(&s);
+    }
+}
+Test(forward, far_classes_portable) { far_classes("portable"); }
+Test(forward, far_classes_avx2) { far_classes("avx2"); }
+Test(forward, far_classes_avx512) { far_classes("avx512"); }
+
+/* Tensors too large for caches are written past them: the same bits, wherever o lies. */
+static void streams(const char *name)
+{
+    if (!kernel_runs(name))
+        cr_skip_test("kernel %s cannot run here", name);
+    for (int at_front = 0; at_front < 2; at_front++) {
+        scene s = {.spec = "strided:l=12,head=column", .nq = 701, .heads = 2, .dim = 64, .kernel = name, .threads = 2, .at_front = at_front};
+        scene_open(&s);
+        scene_run(&s);
+        const size_t bytes = scene_queries(&s) * sizeof(float);
+        float *kept = malloc(bytes);
+        cr_assert(kept, "out of memory");
+        memcpy(kept, s.o, bytes);
+        memset(s.o, 0xff, bytes);
+        cr_assert(!s.plan->shape.large, "%s is large", s.name);
+        s.plan->shape.large = true;
+        scene_run(&s);
+        cr_assert(memcmp(kept, s.o, bytes) == 0, "%s at_front=%d: other bits past the caches", s.name, at_front);
+        free(kept);
+        scene_close(&s);
+    }
+}
+Test(forward, streams_portable) { streams("portable"); }
+Test(forward, streams_avx2) { streams("avx2"); }
+Test(forward, streams_avx512) { streams("avx512"); }
+Test(forward, streams_amx_f32) { streams("amx_f32"); }

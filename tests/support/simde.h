@@ -109,4 +109,7 @@ static inline float emulated_reduce_max(__m512 x)
     _mm512_castsi512_ps(_mm512_shuffle_i32x4(_mm512_castps_si512(a), _mm512_castps_si512(b), lanes))
 #endif
 
+/* Not in SIMDe. */
+#define _mm512_stream_ps(at, x) _mm512_store_ps(at, x)
+
 #endif
