@@ -44,6 +44,7 @@
 #include "kernels/exact.h"
 #include "kernels/kernel.h"
 #include "kernels/log_sum_exp.h"
+#include "kernels/touch.h"
 
 #ifndef TILES
 #define TILES "kernels/amx_tiles.h" /* tests put an emulation here */
@@ -121,7 +122,7 @@ static void *lay_out(arena *a, const shape *s)
 static void push(scratch *w, unit *n)
 {
     unit *a = w->values_next, *b = w->weights_next;
-    w->step(&w->w, a, b, n);
+    w->step(&w->w, a, b, n, &w->near);
     w->values_next = b;
     w->weights_next = n;
     w->held.now++;
@@ -167,59 +168,64 @@ static void push_chunk(scratch *w, state *t)
     w->count->lanes += (uint64_t)t->chunk * KEYS * ROWS;
 }
 
-/* Rows of a tile of a residue class lie too far apart for the hardware to foresee: they are asked for while
- * the tile before is computed. */
-static void prefetch_row(const void *tensor, size_t row, size_t bytes, const bool write)
+INLINE uint32_t last_key(const program *p, const tile *t)
 {
-    const char *at = (const char *)tensor + row * bytes;
-    for (size_t b = 0; b < bytes; b += 64)
-        write ? __builtin_prefetch(at + b, 1, 3) : __builtin_prefetch(at + b, 0, 3);
+    const run *u = &p->runs[t->first_run + t->runs - 1];
+    const uint32_t last = u->keys - 1;
+    return u->first + (u->list != RUN_COMB ? p->offsets[u->list + last] : last / u->width * u->step + last % u->width);
 }
 
-static void prefetch_queries(const scratch *w, const tile *t)
-{
-    for (uint32_t r = 0; r < t->count && t->row_step > 1; r++)
-        prefetch_row(w->x->q, t->row0 + (size_t)r * t->row_step, w->s->dim * sizeof(uint16_t), false);
-}
-
-static void prefetch_rest(const scratch *w, const tile *t)
+/* Asks, while a tile of a residue class is computed, for the rows that the next one needs, keys only if they are new; and
+ * for those of the one after, whose q is packed first. */
+static void look_ahead(scratch *w, const tile *t, const tile *next, const tile *later)
 {
     const size_t bytes = w->s->dim * sizeof(uint16_t);
-    if (t->row_step == 1 || !t->granules)
+    touches *a = &w->near;
+    a->count = a->next = a->rows = 0;
+    if (later && later->row_step > 1)
+        touch_rows(a, w->x->q, later->row0, bytes, later->row_step, later->count, false);
+    if (!next || next->row_step == 1 || !next->granules)
         return;
-    const run *u = &w->p->runs[t->first_run];
-    for (uint32_t i = 0; i < KEYS && i < u->keys && u->list == RUN_COMB && u->width == 1; i++) {
-        prefetch_row(w->x->k, u->first + (size_t)i * u->step, bytes, false);
-        prefetch_row(w->x->v, u->first + (size_t)i * u->step, bytes, false);
+    const run *runs = &w->p->runs[next->first_run];
+    const bool same = t->granules && runs->first == w->p->runs[t->first_run].first;
+    const uint32_t known = same ? last_key(w->p, t) : 0;
+    for (const run *u = runs; u < runs + next->runs; u++)
+        if (u->list == RUN_COMB && u->width == 1 && (!same || u->first > known)) {
+            touch_rows(a, w->x->k, u->first, bytes, u->step, u->keys, false);
+            touch_rows(a, w->x->v, u->first, bytes, u->step, u->keys, false);
+        }
+    if (w->last)
+        touch_rows(a, w->x->o, next->row0, bytes, next->row_step, next->count, true);
+    else
+        touch_rows(a, w->x->partial, next->row0, 2 * bytes, next->row_step, next->count, true);
+}
+
+static void begin_tile(scratch *w, uint32_t i, const tile *t)
+{
+    load_tile(w, &w->states[i], t);
+    if (!t->granules) {
+        memset(w->states[i].o, 0, (size_t)w->w.columns * O_FLOATS * sizeof(float));
+        store_tile(w, &w->states[i], w->states[i].o);
     }
-    for (uint32_t r = 0; r < t->count; r++)
-        if (w->last)
-            prefetch_row(w->x->o, t->row0 + (size_t)r * t->row_step, bytes, true);
-        else
-            prefetch_row(w->x->partial, t->row0 + (size_t)r * t->row_step, 2 * bytes, true);
 }
 
 /* Tiles in lockstep, chunk by chunk. */
 static void run_tiles(scratch *w, const tile *tiles, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (i + 1 < count)
-            prefetch_queries(w, &tiles[i + 1]);
-        load_tile(w, &w->states[i], &tiles[i]);
-        if (!tiles[i].granules) {
-            memset(w->states[i].o, 0, (size_t)w->w.columns * O_FLOATS * sizeof(float));
-            store_tile(w, &w->states[i], w->states[i].o);
-        }
-    }
-    for (bool more = true; more;) {
+    begin_tile(w, 0, &tiles[0]);
+    for (bool first = true, more = true; more; first = false) {
         more = false;
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
+            if (first) {
+                if (i + 1 < count)
+                    begin_tile(w, i + 1, &tiles[i + 1]);
+                look_ahead(w, &tiles[i], i + 1 < count ? &tiles[i + 1] : NULL, i + 2 < count ? &tiles[i + 2] : NULL);
+            }
             if (w->states[i].left) {
-                if (i + 1 < count && !w->states[i + 1].begun)
-                    prefetch_rest(w, &tiles[i + 1]);
                 push_chunk(w, &w->states[i]);
                 more |= w->states[i].left > 0;
             }
+        }
     }
     drain(w);
 }

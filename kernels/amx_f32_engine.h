@@ -195,7 +195,7 @@ static void track_scores(const shape *s, const operands *x, state *t, const gran
     if (t->huge || a->huge[g->slot])
         score_by_vectors(s, x, t, g, w, out);
     else
-        a->step(a->depth, &(job){.k = a->k + g->slot * a->bytes, .q = t->tiled, .s = out, .near = &w->ahead, .chores = a->chores});
+        a->step(a->depth, &(job){.k = a->k + g->slot * a->bytes, .q = t->tiled, .s = out, .near = &w->ahead.rows, .chores = a->chores});
     for (uint32_t v = 0; v < VECTORS; v++) {
         vf max = vf_load(t->max + v * LANES);
         for (uint32_t r = 0; r < KEYS; r++) {
@@ -225,7 +225,7 @@ static bool weigh_chunk(const shape *s, const operands *x, state *t, const granu
         return true;
     }
     job j = {.o = a->o, .s = a->s, .q = t->tiled, .minus_reference = t->minus_reference, .sum = t->chunk_sum,
-             .near = &w->ahead, .chores = a->chores};
+             .near = &w->ahead.rows, .chores = a->chores};
     for (uint32_t i = 0; i < n + 2; i++) {
         const bool by_vectors = i < n && (t->huge || a->huge[g[i].slot]);
         j.v = i >= 2 ? a->v + g[i - 2].slot * a->bytes : NULL;
@@ -249,7 +249,7 @@ static void add_values(const shape *s, state *t, const granule *g, uint32_t n, s
         for (uint32_t r = 0; r < KEYS; r += 2, p += 2 * ROWS)
             for (uint32_t v = 0; v < VECTORS; v++)
                 split_pair(a->p[0] + v * TILE_BYTES + r / 2 * 64, vf_load(p + v * LANES), vf_load(p + ROWS + v * LANES));
-        a->step(a->depth, &(job){.v = a->v + g[i].slot * a->bytes, .p_of_v = a->p[0], .o = a->o, .first = i == 0, .near = &w->ahead, .chores = a->chores});
+        a->step(a->depth, &(job){.v = a->v + g[i].slot * a->bytes, .p_of_v = a->p[0], .o = a->o, .first = i == 0, .near = &w->ahead.rows, .chores = a->chores});
     }
     for (size_t e = 0; e < s->dim * ROWS; e += LANES)
         vf_store(t->o + e, vf_add(vf_load(t->o + e), vf_load(a->o + e)));

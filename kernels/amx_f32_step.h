@@ -12,7 +12,7 @@ typedef struct job {
     const float *minus_reference; /* [ROWS] */
     float *sum;                /* [ROWS], of weights */
     const uint8_t *k, *q;      /* k NULL: no scores */
-    ahead *near;               /* what to ask for meanwhile, */
+    touches *near;              /* what to ask for meanwhile, */
     chores *chores;            /* and what to do */
 } job;
 
@@ -63,8 +63,7 @@ INLINE void weigh_unit(weigher *m)
             weigh_unit(&m); \
         else if (j->chores->at < j->chores->end) \
             do_chore(j->chores); \
-        if (j->near->next < j->near->count) \
-            touch_row(j->near); \
+        touch_next(j->near); \
         KEEP_ORDER(); \
     } while (0)
 #define LOAD_LEFT(block, part) \

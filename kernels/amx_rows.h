@@ -36,6 +36,7 @@ typedef struct scratch {
     bool *subnormal;       /* [slots]: v has some */
     attn_comb *combs;      /* for exact_row() */
     step_fn *step;
+    touches near;          /* rows of the next tile, to be asked for */
     /* Of this call: */
     const shape *s;
     const operands *x;
@@ -167,7 +168,7 @@ static __attribute__((noinline)) void redo_chunk(scratch *w, state *t, uint32_t 
     }
     uint32_t in = t->chunk_run, granule = t->chunk_granule;
     for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
-        w->step(&w->spare, NULL, NULL, repeat_unit(w, t, &n, &in, &granule, done));
+        w->step(&w->spare, NULL, NULL, repeat_unit(w, t, &n, &in, &granule, done), &w->near);
         raise_maxima(w, &n, w->spare.s, max);
     }
     for (uint32_t r = 0; r < ROWS; r++)
@@ -186,9 +187,9 @@ static __attribute__((noinline)) void redo_chunk(scratch *w, state *t, uint32_t 
     granule = t->chunk_granule;
     for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
         repeat_unit(w, t, &n, &in, &granule, done);
-        w->step(&w->spare, NULL, NULL, &n);
-        w->step(&w->spare, NULL, &n, NULL);
-        w->step(&w->spare, &n, NULL, NULL);
+        w->step(&w->spare, NULL, NULL, &n, &w->near);
+        w->step(&w->spare, NULL, &n, NULL, &w->near);
+        w->step(&w->spare, &n, NULL, NULL, &w->near);
     }
     chunk_sums(w, sums);
     for (uint32_t r = 0; r < ROWS; r++)
@@ -264,6 +265,7 @@ static void store_tile(scratch *w, const state *t, const float *from)
     w->count->tiles++;
     for (uint32_t r = 0; r < of->count; r++) {
         size_t row = of->row0 + (size_t)r * of->row_step;
+        touch_some(&w->near);
         const __m512 by = _mm512_set1_ps(!last ? 1 : t->sum[r] > 0 ? 1 / t->sum[r] : 0);
         const __m512 carry = _mm512_mul_ps(by, _mm512_set1_ps(t->carry[r]));
         const bool merge = of->merge >> r & 1;

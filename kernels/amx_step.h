@@ -124,15 +124,24 @@ INLINE void weigh_until(cursor *m, size_t until)
         m->at = weigh_rest(*m, until);
 }
 
+enum { ASKED = 2 }; /* rows of the next tile, after each product: more would queue up, fewer come too late */
+
+/* Out of line: a step has some forty places for it. */
+static __attribute__((noinline)) void touch_some(touches *near)
+{
+    for (uint32_t r = 0; r < ASKED; r++)
+        touch_next(near);
+}
+
 /* ---- a step: values of a, weights of b, scores of n; any may be NULL ----
  *
  * `depth` and `rows` are constants of an instance (depth 0: that of w). After every `every`-th multiplication
- * `rows` rows of b are weighed. A result is stored while the next one is being multiplied: o alternates between
- * tiles 0, 1 and 2, 3; the scores of the first 16 keys are in 2, 3, of the others in 0, 1. Tiles 4 and 5 hold
+ * `rows` rows of b are weighed, and after every one ASKED rows of `near` are asked for. A result is stored while the
+ * next one is being multiplied: o alternates between tiles 0, 1 and 2, 3; the scores of the first 16 keys are in 2, 3, of the others in 0, 1. Tiles 4 and 5 hold
  * the two halves of the rows of p or q, 6 and 7 take turns with v or k. Granules and columns of q are walked to
  * and fro, so that what was loaded last is used first. */
 INLINE void step(const uint32_t depth_known, const uint32_t rows, const uint32_t every, const buffers *w,
-                 const unit *a, const unit *b, const unit *n)
+                 const unit *a, const unit *b, const unit *n, touches *near)
 {
     const uint32_t depth = depth_known ? depth_known : w->depth;
     uint32_t turn = 0;
@@ -146,6 +155,8 @@ INLINE void step(const uint32_t depth_known, const uint32_t rows, const uint32_t
 
 #define SLOT(second) \
     do { \
+        if (near->next < near->count) \
+            touch_some(near); \
         if (every == 1 || ((second) && (every == 2 || ++turn % 2 == 0))) \
             weigh_some(&m, rows); \
     } while (0)
@@ -267,11 +278,11 @@ INLINE void step(const uint32_t depth_known, const uint32_t rows, const uint32_t
 
 /* Multiplications of a step with two granules each: 4 dim/16 + 4 for the values, 8 depth for the scores; rows to
  * weigh: 64. */
-typedef void step_fn(const buffers *w, const unit *a, const unit *b, const unit *n);
+typedef void step_fn(const buffers *w, const unit *a, const unit *b, const unit *n, touches *near);
 #define DEFINE(name, depth, rows, every) \
-    static __attribute__((noinline)) void name(const buffers *w, const unit *a, const unit *b, const unit *n) \
+    static __attribute__((noinline)) void name(const buffers *w, const unit *a, const unit *b, const unit *n, touches *near) \
     { \
-        step(depth, rows, every, w, a, b, n); \
+        step(depth, rows, every, w, a, b, n, near); \
     }
 DEFINE(step_1, 1, 4, 1) /* dim 32: 20 */
 DEFINE(step_2, 2, 2, 1) /* dim 64: 36 */

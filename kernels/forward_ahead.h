@@ -1,16 +1,7 @@
-/* What comes next, brought nearer while something else is computed: rows that lie too far apart, or are too few, for
- * the hardware to foresee them. Part of forward_body.h, which explains. */
-
-static void touch_rows(ahead *a, const void *tensor, size_t row, size_t bytes, size_t step, size_t rows, bool write)
-{
-    if (tensor && rows && a->count < MAX_TOUCHES) {
-        a->of[a->count++] = (touch){(const char *)tensor + row * bytes, step * bytes, bytes, (uint32_t)rows, write};
-        a->rows += (uint32_t)rows;
-    }
-}
+/* What comes next, asked for while something else is computed (touch.h). Part of forward_body.h, which explains. */
 
 /* Keys [from, to) of a run that is one comb of single keys, or contiguous. */
-static void touch_keys(const shape *s, const operands *x, const run *u, size_t from, size_t to, ahead *a)
+static void touch_keys(const shape *s, const operands *x, const run *u, size_t from, size_t to, touches *a)
 {
     const size_t bytes = s->dim * attn_dtype_size(s->dtype), step = u->width >= u->keys ? 1 : u->step;
     to = to < u->keys ? to : u->keys;
@@ -22,7 +13,7 @@ static void touch_keys(const shape *s, const operands *x, const run *u, size_t f
 
 /* Keys of the next tile that this one does not have: all of another residue class, else what lies beyond the last of
  * this one's. */
-static void touch_new_keys(const shape *s, const operands *x, const program *p, const tile *t, const tile *next, ahead *a)
+static void touch_new_keys(const shape *s, const operands *x, const program *p, const tile *t, const tile *next, touches *a)
 {
     if (!t->runs || !next->runs)
         return;
@@ -47,16 +38,16 @@ static void touch_new_keys(const shape *s, const operands *x, const program *p, 
 static void look_ahead(const shape *s, const operands *x, const program *p, const state *t, uint32_t at, uint32_t tiles,
                        const tile *next, bool begins, bool last, scratch *w)
 {
-    ahead *a = &w->ahead;
+    touches *a = &w->ahead.rows;
     const size_t bytes = s->dim * attn_dtype_size(s->dtype);
     a->count = a->next = a->rows = 0;
-    a->each = a->each_key = 0;
+    w->ahead.each = w->ahead.each_key = 0;
     if (!t->left && !streams_out(s, x, t->tile, last))
         touch_rows(a, last ? x->o : (void *)x->partial, t->tile->row0, last ? bytes : s->dim * sizeof(float),
                    t->tile->row_step, t->tile->count, true);
     if (begins && next)
         touch_rows(a, x->q, next->row0, bytes, next->row_step, next->count, false);
-    if (a->fetching)
+    if (w->ahead.fetching)
         return;
     if (t->left) {
         const run *u = &p->runs[t->run];

@@ -9,6 +9,7 @@
 #include "kernels/flush.h"
 #include "kernels/kernel.h"
 #include "kernels/shift.h"
+#include "kernels/touch.h"
 
 enum { ROWS = LANES * VECTORS };
 #define LOG2_E 1.4426950408889634
@@ -52,17 +53,6 @@ typedef struct granule {
     uint32_t slot;          /* of the panels, where that holds it */
 } granule;
 
-/* Rows to be brought into the cache while something else is computed: they lie too far apart, or are too
- * few, for the hardware to foresee them. */
-typedef struct touch {
-    const char *at;
-    size_t stride, bytes;   /* from row to row, of a row */
-    uint32_t rows;
-    bool write;
-} touch;
-
-enum { MAX_TOUCHES = 6 };
-
 /* A key to be brought into row `to` of the panels. */
 typedef struct fetch {
     uint32_t key, to;
@@ -79,9 +69,7 @@ typedef struct fetches {
 } fetches;
 
 typedef struct ahead {
-    touch of[MAX_TOUCHES];
-    uint32_t count, next;   /* of[next .. count) are left */
-    uint32_t rows;          /* in all */
+    touches rows;           /* asked for */
     bool fetching;          /* the keys to come, rather than asking for them */
     fetches keys;
     uint32_t each, each_key; /* to be touched, and fetched, in every step, where steps are alike */
@@ -123,21 +111,6 @@ INLINE size_t key_of(const program *p, const run *u, size_t t)
     if (u->list != RUN_COMB)
         return u->first + p->offsets[u->list + t];
     return u->width >= u->keys ? u->first + t : u->first + t / u->width * u->step + t % u->width;
-}
-
-/* Asks for the next row. */
-INLINE void touch_row(ahead *a)
-{
-    touch *t = &a->of[a->next];
-    if (t->write)
-        for (size_t b = 0; b < t->bytes; b += 64)
-            __builtin_prefetch(t->at + b, 1, 3);
-    else
-        for (size_t b = 0; b < t->bytes; b += 64)
-            __builtin_prefetch(t->at + b, 0, 2);
-    t->at += t->stride;
-    if (--t->rows == 0)
-        a->next++;
 }
 
 /* Whether a tile's rows of o are written past the caches. Rows of a residue class are far apart: to bring their lines in only
@@ -196,8 +169,8 @@ INLINE void fetch_key(fetches *f)
 /* A step's share of what is to come. */
 INLINE void look_further(ahead *a)
 {
-    for (uint32_t r = 0; r < a->each && a->next < a->count; r++)
-        touch_row(a);
+    for (uint32_t r = 0; r < a->each; r++)
+        touch_next(&a->rows);
     for (uint32_t r = 0; r < a->each_key && a->keys.next < a->keys.count; r++)
         fetch_key(&a->keys);
 }

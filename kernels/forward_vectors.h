@@ -174,7 +174,7 @@ static void share_out(const shape *s, const state *t, const granule *g, uint32_t
     uint32_t steps = n + (t->left ? 0 : 2 * t->vectors * (uint32_t)s->dim / LANES);
     for (uint32_t i = 0; i < n; i += alike(g, i, n))
         steps += (uint32_t)s->dim / value_table[g[i].vectors - 1][0].width;
-    a->each = a->rows / steps + 1;
+    a->each = a->rows.rows / steps + 1;
     a->each_key = (a->keys.count - a->keys.next) / (steps * w->panels->turns) + 1;
     w->panels->turns -= w->panels->turns > 1;
 }
