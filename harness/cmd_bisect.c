@@ -88,7 +88,7 @@ static attn_status measure(const search *x, const char *tried, size_t blocks, do
 {
     gate_cells cells;
     const char *const programs[GATE_ARMS] = {x->good.program, tried, x->bad.program};
-    attn_status status = gate_measure(&cells, &x->suite, NULL, programs, blocks, cli_seconds(x->a, "max-time"), err);
+    attn_status status = gate_measure(&cells, &x->suite, NULL, programs, blocks, cli_seconds(x->a, "max-time"), LANE_TIME, err);
     if (status)
         return status;
     if (cells.count > 1)
@@ -96,8 +96,8 @@ static attn_status measure(const search *x, const char *tried, size_t blocks, do
                            x->suite.lines[0], cells.at[0].name, cells.at[1].name);
     for (size_t b = 0; b < blocks && !status; b++) {
         const gate_cell *c = &cells.at[0];
-        const double good = log(c->ns[GATE_BASE][b]), bad = log(c->ns[GATE_NULL][b]);
-        places[*count] = log(c->ns[GATE_HEAD][b]) - (good + bad) / 2;
+        const double good = log(c->cost[GATE_BASE][b]), bad = log(c->cost[GATE_NULL][b]);
+        places[*count] = log(c->cost[GATE_HEAD][b]) - (good + bad) / 2;
         gaps[*count] = bad - good;
         if (isfinite(places[*count]) && isfinite(gaps[*count]))
             ++*count;

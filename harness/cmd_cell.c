@@ -7,6 +7,7 @@
 #include "harness/ext.h"
 #include "harness/input.h"
 #include "harness/run.h"
+#include "kernels/plan_inject.h"
 
 static const option options[] = {
     {"spec", OPTION_TEXT, "SPEC", "pattern", NULL, 0, 0, NULL, false},
@@ -24,9 +25,17 @@ static const option options[] = {
     {"metrics", OPTION_TEXT, "LIST", "metrics", NULL, 0, 0, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds for each pass", NULL, 0, 0, NULL, false},
     {"runs", OPTION_SIZE, "N", "runs to be timed, 0: as many as the noise needs", NULL, 0, 1000000, NULL, false},
+    {"lane", OPTION_CHOICE, "LANE", "how it is measured", "time", 0, 0, LANE_CHOICES, false},
+    {"inject", OPTION_SECONDS, "PERCENT", "share of the work to be repeated", NULL, 0, 0, NULL, false},
     EXT_OPTIONS,
     {0},
 };
+
+/* Options that `run` does not always give. */
+static bool may_lack(const option *o)
+{
+    return o->repeat || strcmp(o->name, "lane") == 0 || strcmp(o->name, "inject") == 0;
+}
 
 static void *tensor(size_t batch, size_t heads, size_t rows, size_t row_bytes)
 {
@@ -60,6 +69,7 @@ static attn_status measure(bench *b, const metric_set *set, attn_error *err)
 /* What computes the cell. */
 typedef struct means {
     const char *lowering;
+    double inject;      /* share of the work that is repeated; 0: none */
     ext_start external; /* command NULL: a kernel of ours */
 } means;
 
@@ -93,7 +103,10 @@ static attn_status prepare_plan(bench *b, const means *how, attn_error *err)
                                   .threads = c->threads,
                                   .kernel = c->kernel,
                                   .lowering = how->lowering};
-    return attn_plan_create(&b->plan, &problem, err);
+    attn_status status = attn_plan_create(&b->plan, &problem, err);
+    if (!status && how->inject > 0)
+        status = plan_inject(b->plan, how->inject, err);
+    return status;
 }
 
 static attn_status prepare_and_measure(const cell *c, const means *how, const metric_set *set, double seconds, size_t runs,
@@ -128,6 +141,8 @@ static attn_status prepare_and_measure(const cell *c, const means *how, const me
     }
     if (!status)
         status = measure(&b, set, err);
+    if (!status && how->inject > 0)
+        wire_send_sample(stdout, "injected", "fraction", &(sample){.kind = RECORD_REAL, .real = plan_injected(b.plan)});
     ext_close(b.ext);
     attn_plan_destroy(b.plan);
     attn_layout_destroy(layout);
@@ -159,11 +174,11 @@ static int run(const args *a)
     attn_error err;
     metric_set set;
     for (size_t i = 0; options[i].name; i++)
-        if (!cli_given(a, options[i].name) && !options[i].repeat)
+        if (!cli_given(a, options[i].name) && !may_lack(&options[i]))
             return cli_complain(EXIT_INPUT, "cell needs %s; 'attnlab run' calls it", options[i].name);
     char *start = NULL;
-    means how = {.lowering = cli_text(a, "lowering")};
-    attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), &err);
+    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_seconds(a, "inject") / 100};
+    attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), (lane)cli_choice(a, "lane"), &err);
     if (!status && ext_is_name(c.kernel)) {
         const char *const *given;
         const size_t count = cli_texts(a, "ext", &given);

@@ -244,7 +244,7 @@ static attn_status live_request(live *l, const args *a, attn_error *err)
     r.plugin_count = cli_texts(a, "plugin", &r.plugins);
     r.ext_count = cli_texts(a, "ext", &r.exts);
     r.ext_timeout = cli_seconds(a, "ext-timeout");
-    attn_status status = metric_set_parse(&r.metrics, "time", err);
+    attn_status status = metric_set_parse(&r.metrics, "time", LANE_TIME, err);
     if (!status)
         status = ext_check_given(r.exts, r.ext_count, err);
     l->request = (blocks_request){.base = r, .blocks = cli_size(a, "blocks"), .seed = r.seed, .failed = tell_failure};

@@ -7,6 +7,7 @@
 
 #include "harness/cli.h"
 #include "harness/gate.h"
+#include "harness/lane_callgrind.h"
 
 static const option options[] = {
     {"base", OPTION_TEXT, "REV", "the revision to be compared with, as git names it", NULL, 0, 0, NULL, false},
@@ -16,7 +17,10 @@ static const option options[] = {
     {"blocks", OPTION_SIZE, "B", "blocks of the screen", "12", 6, 10000, NULL, false},
     {"confirm", OPTION_SIZE, "B", "fresh blocks for cells that the screen finds slower", "24", 12, 10000, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process", "0.1", 0, 0, NULL, false},
-    {"threshold", OPTION_SECONDS, "PERCENT", "differences up to this do not matter", "1", 0, 0, NULL, false},
+    {"threshold", OPTION_SECONDS, "PERCENT", "differences of times up to this do not matter", "1", 0, 0, NULL, false},
+    {"lane", OPTION_CHOICE, "LANE", "what is compared: times, instructions counted by valgrind, or both", "time", 0, 0,
+     "time|callgrind|both", false},
+    {"count-threshold", OPTION_SECONDS, "PERCENT", "differences of instructions up to this do not matter", "0.25", 0, 0, NULL, false},
     {"out", OPTION_TEXT, "DIR", "folder of gate.json, gate.md, gate.xml and verdict (default: DIR/build/gate of the repository)",
      NULL, 0, 0, NULL, false},
     {0},
@@ -65,7 +69,7 @@ static attn_status confirm(gate_cells *c, const gate_suite *suite, const char *c
     if (status || !any)
         goto cleanup;
     fprintf(stderr, "attnlab: some cells look slower; measuring them again\n");
-    status = gate_measure(&fresh, suite, wanted, programs, blocks, seconds, err);
+    status = gate_measure(&fresh, suite, wanted, programs, blocks, seconds, LANE_TIME, err);
     if (!status)
         status = gate_judge(&fresh, threshold, err);
     if (status)
@@ -116,6 +120,29 @@ static attn_status judge(gate_cells *c, const gate_suite *suite, const char *con
     return status;
 }
 
+enum { TIMES, COUNTS, BOTH }; /* in the order of --lane */
+
+static attn_status gate_times(gate_cells *cells, const gate_suite *suite, const char *const programs[GATE_ARMS], const args *a,
+                              bool *null_fired, attn_error *err)
+{
+    attn_status status = gate_measure(cells, suite, NULL, programs, cli_size(a, "blocks"), cli_seconds(a, "max-time"), LANE_TIME, err);
+    return status ? status : judge(cells, suite, programs, a, null_fired, err);
+}
+
+/* Counts join the cells. */
+static attn_status gate_counts(gate_cells *cells, const gate_suite *suite, const char *const programs[GATE_ARMS], const args *a,
+                               attn_error *err)
+{
+    gate_cells counted = {0};
+    attn_status status = gate_measure(&counted, suite, NULL, programs, GATE_EXACT_BLOCKS, 0, LANE_CALLGRIND, err);
+    if (!status && !gate_judge_counts(&counted, cli_seconds(a, "count-threshold") / 100))
+        fprintf(stderr, "attnlab: some counts differ by more than %g%% between runs of one program\n", 100 * GATE_EXACT);
+    if (!status)
+        status = gate_cells_append(cells, &counted, err);
+    gate_cells_free(&counted);
+    return status;
+}
+
 /* The gate's word in one, and its exit code. */
 static int conclude(const gate_cells *c, const char **word)
 {
@@ -149,6 +176,9 @@ static int gate(const args *a)
     int code = EXIT_FINE;
     if (!base_name)
         return cli_complain(EXIT_NO_BASELINE, "gate needs a baseline: --base REV, say --base origin/main");
+    const char *why = cli_choice(a, "lane") == TIMES ? NULL : callgrind_unavailable();
+    if (why)
+        return cli_complain(EXIT_INPUT, "--lane %s: %s", cli_text(a, "lane"), why);
     attn_status status = gate_suite_read(&suite, cli_text(a, "suite"), &err);
     if (!status)
         status = gate_build(&base, repo, base_name, &err);
@@ -157,13 +187,15 @@ static int gate(const args *a)
     if (!status && is_checked_out(&head, repo) && gate_dirty(repo))
         fprintf(stderr, "attnlab: the working tree has changes that %s (%.12s) has not; measured is the commit\n", head_name, head.commit);
     const char *const programs[GATE_ARMS] = {base.program, head.program, base.program};
-    if (!status)
-        status = gate_measure(&cells, &suite, NULL, programs, cli_size(a, "blocks"), cli_seconds(a, "max-time"), &err);
-    if (!status)
-        status = judge(&cells, &suite, programs, a, &null_fired, &err);
+    const size_t compared = cli_choice(a, "lane");
+    if (!status && compared != COUNTS)
+        status = gate_times(&cells, &suite, programs, a, &null_fired, &err);
+    if (!status && compared != TIMES)
+        status = gate_counts(&cells, &suite, programs, a, &err);
     if (!status) {
         gate_result r = {.base = base_name, .head = head_name, .base_at = &base, .head_at = &head, .suite = cli_text(a, "suite"),
-                         .threshold = cli_seconds(a, "threshold") / 100, .cells = &cells, .void_run = null_fired, .verdict = ""};
+                         .threshold = cli_seconds(a, "threshold") / 100,
+                         .count_threshold = cli_seconds(a, "count-threshold") / 100, .cells = &cells, .void_run = null_fired, .verdict = ""};
         code = conclude(&cells, &r.verdict);
         if (cli_given(a, "out"))
             snprintf(folder, sizeof folder, "%s", cli_text(a, "out"));
@@ -196,6 +228,10 @@ const command cmd_gate = {
         "compare'. Cells that a screen of 12 blocks finds slower are measured again in 24 fresh blocks, which alone decide: slower "
         "is what Holm's procedure rejects over all cells at 0.1% (the chance of even one false alarm) with an interval above "
         "0 and a median beyond the threshold. When the base differs from itself by the same rule the run is void.\n"
+        "\n"
+        "--lane callgrind compares the instructions of one run instead, which valgrind counts exactly (see 'attnlab run --help'): "
+        "two blocks, no statistics, and nothing that the machine does matters. It cannot see what costs time without costing "
+        "instructions, nor AVX-512 and AMX kernels. --lane both wants neither to regress.\n"
         "\n"
         "Prints a table, writes gate.json, gate.md (for a pull request's comment), gate.xml (JUnit) and verdict, and, in GitHub "
         "Actions, annotations. Exit codes: 0 no cell slower, 10 regressed, 11 inconclusive or void, 13 no --base, 2 a revision that "

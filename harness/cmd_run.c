@@ -4,7 +4,7 @@
 
 #include "base/rng.h"
 #include "harness/cli.h"
-#include "harness/run.h"
+#include "harness/lane_callgrind.h"
 
 static const option options[] = {
     {"p", OPTION_TEXT, "SPEC", "pattern (default: dense, local, strided and fixed)", NULL, 0, 0, NULL, true},
@@ -35,6 +35,9 @@ static const option options[] = {
      "seconds for the timed pass of one cell; other passes take about as much", "1", 0, 0, NULL, false},
     {"processes", OPTION_SIZE, "P", "measure everything P times, each time a run of its own, cells in random order", "1", 1,
      1000, NULL, false},
+    {"lane", OPTION_CHOICE, "LANE", "time: on the machine; callgrind: instructions of one run, counted by valgrind", "time", 0, 0,
+     LANE_CHOICES, false},
+    {"inject", OPTION_SECONDS, "PERCENT", "repeat that share of the work, to see who notices", NULL, 0, 0, NULL, false},
     {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all",
      NULL, 0, 0, NULL, false},
     {"label", OPTION_TEXT, "TEXT", "kept with the run", NULL, 0, 0, NULL, false},
@@ -70,6 +73,18 @@ static attn_status check_external(const run_request *r, bool explain, attn_error
     return run_check_external(r, err);
 }
 
+static attn_status check_injection(const run_request *r, const args *a, attn_error *err)
+{
+    if (r->inject > 1)
+        return attn_fail(err, ATTN_EINVAL, "--inject %g is outside its range, above 0 to 100 per cent", 100 * r->inject);
+    if (cli_flag(a, "resume"))
+        return attn_fail(err, ATTN_EINVAL, "--inject %g measures another program than the one there is, and --resume takes what "
+                                           "that one measured: give one of them", 100 * r->inject);
+    return ext_is_name(r->kernel) ? attn_fail(err, ATTN_EINVAL, "--inject has no meaning with --kernel %s: its work is not attnlab's",
+                                              r->kernel)
+                                  : ATTN_OK;
+}
+
 static attn_status make_request(run_request *out, const args *a, attn_error *err)
 {
     static const char *const families[] = {"dense", "local", "strided", "fixed"};
@@ -87,6 +102,8 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         .seconds = cli_seconds(a, "max-time"),
         .label = cli_text(a, "label"),
         .ext_timeout = cli_seconds(a, "ext-timeout"),
+        .lane = (lane)cli_choice(a, "lane"),
+        .inject = cli_seconds(a, "inject") / 100,
     };
     r.spec_count = cli_texts(a, "p", &r.specs);
     if (!r.spec_count) {
@@ -105,8 +122,12 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
     attn_status status = ext_check_given(r.exts, r.ext_count, err);
     if (!status && ext_is_name(r.kernel))
         status = check_external(&r, cli_flag(a, "explain"), err);
+    if (!status && r.inject > 0)
+        status = check_injection(&r, a, err);
+    if (!status && r.lane == LANE_CALLGRIND)
+        status = callgrind_adapt(&r, err);
     if (!status)
-        status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), err);
+        status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), r.lane, err);
     if (!status)
         *out = r;
     return status;
@@ -145,7 +166,8 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
     char id[STORE_ID_LENGTH + 1] = "", started[STORE_TIME_LENGTH + 1], finished[STORE_TIME_LENGTH + 1];
     attn_status status = ATTN_OK;
     if (x->resume)
-        status = store_find(x->s, &x->ticket, &c->about, x->request->metrics.names, id, err);
+        status = store_find(x->s, &x->ticket, &c->about, x->request->metrics.names,
+                            x->request->lane == LANE_CALLGRIND ? "callgrind" : "time", id, err);
     if (status || *id)
         return status ? status : row_print(x->rows, id, err);
 
@@ -156,6 +178,7 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
     progress_show(&x->bar, name, "");
     store_now(started);
     const attn_status failed = measure(x, c, &list, &why);
+    run_mark(x->request, &list);
     if (c->chosen_by)
         samples_add(&list, &(record){.series = "plan", .kind = RECORD_TEXT, .text = c->chosen_by});
     if (*c->lowering)
@@ -284,7 +307,7 @@ static int run(const args *a)
     status = command_line && environment_json_text ? store_run_begin(x.s, &about, &x.ticket, &err)
                                                    : attn_fail(&err, ATTN_ENOMEM, "out of memory");
     if (!status)
-        status = row_printer_open(&x.rows, x.s, stdout, (emit_format)cli_choice(a, "o"), &err);
+        status = row_printer_open(&x.rows, x.s, stdout, (emit_format)cli_choice(a, "o"), request.lane, &err);
     code = status ? cli_fail(status, &err) : measure_all(&x, &cells);
 cleanup:
     store_close(x.s);
@@ -324,6 +347,15 @@ const command cmd_run = {
         "\n"
         "--processes 12 repeats all of it in as many runs: processes, not samples of one, are independent, and what "
         "'attnlab compare' counts.\n"
+        "\n"
+        "--lane callgrind runs each cell once under valgrind and stores the instructions of the kernel, exactly, for gates on "
+        "machines too noisy to time: one thread, the AVX2 or the portable kernel. Data references are stored too, for "
+        "diagnosis. What lanes measure is never held against each other.\n"
+        "\n"
+        "  attnlab run --lane callgrind -p dense -p local -n 512 --heads 2 --kernel avx2\n"
+        "\n"
+        "--inject 5 computes 5% of the work twice: the numbers stay, the cost grows. Such measurements are marked, and left "
+        "out of plots and fits.\n"
         "\n"
         "gauss is white noise: good for time, meaningless for how much attention a pattern keeps.",
     .options = options,

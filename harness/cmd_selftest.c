@@ -206,7 +206,7 @@ static attn_status live_gate(live *l, store *s, size_t cases, size_t blocks, dou
                  .ext_timeout = 600,
                  .seconds = seconds},
         .arms = 2, .kernels = {"auto", "auto"}, .labels = {a, b}, .blocks = blocks, .seed = seed};
-    attn_status lost, status = metric_set_parse(&r.base.metrics, "time", err);
+    attn_status lost, status = metric_set_parse(&r.base.metrics, "time", LANE_TIME, err);
     if (!status)
         status = blocks_measure(&r, s, bar, &lost, err); /* nothing can be lost: no arm is external */
     if (!status)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "attn/status.h"
+#include "harness/lane.h"
 #include "harness/verdict.h"
 
 /* ---- revisions (harness/gate_build.c) ---- */
@@ -52,7 +53,9 @@ enum { GATE_BASE, GATE_HEAD, GATE_NULL /* the base again */, GATE_ARMS };
 typedef struct gate_cell {
     char *name;            /* "dense n=512 d=64 heads=2 f32 threads=1" */
     size_t line;           /* of the suite */
-    double *ns[GATE_ARMS]; /* [blocks] medians; NaN: not measured */
+    lane lane;
+    size_t blocks;
+    double *cost[GATE_ARMS]; /* [blocks] medians in ns, or instructions; NaN: not measured */
     double *peak[GATE_ARMS]; /* GFLOP/s of multiply-adds beside it; NaN: not told */
     /* What follows from them: */
     verdict head, null;    /* against the base */
@@ -62,17 +65,26 @@ typedef struct gate_cell {
 
 typedef struct gate_cells {
     gate_cell *at;
-    size_t count, blocks;
+    size_t count;
 } gate_cells;
 
 /* Runs the lines of the suite that `wanted` names (NULL: all) `blocks` times with each arm's program, in turn. EINVAL: a line
  * that a program refuses, with what it says. */
 attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
-                         size_t blocks, double seconds, attn_error *err);
+                         size_t blocks, double seconds, lane in, attn_error *err);
+/* Moves the cells of `more` behind those of `to`. ENOMEM: both stay as they are. */
+attn_status gate_cells_append(gate_cells *to, gate_cells *more, attn_error *err);
 void gate_cells_free(gate_cells *c);
 
-/* Fills in the verdicts of all cells. */
+/* Fills in the verdicts of all cells, which are times. */
 attn_status gate_judge(gate_cells *c, double threshold, attn_error *err);
+
+/* The same for counts of instructions, which need no statistics: the ratios of all blocks lie above the threshold, below it, or
+ * not. Where counts of one program differ by more than GATE_EXACT from block to block, or from those of the base again, nothing can be told: then
+ * false is returned, and the cell is inconclusive. */
+#define GATE_EXACT 1e-4
+enum { GATE_EXACT_BLOCKS = 2 };
+bool gate_judge_counts(gate_cells *c, double threshold);
 
 /* ---- reports (harness/gate_report.c) ---- */
 
@@ -80,7 +92,7 @@ typedef struct gate_result {
     const char *base, *head; /* as given */
     const gate_revision *base_at, *head_at;
     const char *suite;
-    double threshold;
+    double threshold, count_threshold; /* of times, of instructions */
     const gate_cells *cells;
     bool void_run;           /* the null arm fired: nothing can be told */
     const char *verdict;

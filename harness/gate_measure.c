@@ -62,44 +62,49 @@ void gate_suite_free(gate_suite *s)
 
 typedef struct pass {
     gate_cells *cells;
-    sqlite3_stmt *read; /* name, ns, peak of a row */
-    size_t line, arm, block;
+    sqlite3_stmt *read; /* name, ns, peak, instructions of a row */
+    size_t line, arm, block, blocks;
+    lane lane;
 } pass;
 
 static attn_status no_memory(attn_error *err) { return attn_fail(err, ATTN_ENOMEM, "out of memory"); }
 
-static gate_cell *find_cell(gate_cells *c, const char *name, size_t line)
+static gate_cell *find_cell(const pass *p, const char *name)
 {
+    gate_cells *c = p->cells;
+    const size_t blocks = p->blocks;
     for (size_t i = 0; i < c->count; i++)
-        if (c->at[i].line == line && strcmp(c->at[i].name, name) == 0)
+        if (c->at[i].line == p->line && strcmp(c->at[i].name, name) == 0)
             return &c->at[i];
     gate_cell *larger = realloc(c->at, (c->count + 1) * sizeof *larger);
     if (!larger)
         return NULL;
     c->at = larger;
     gate_cell *new = &c->at[c->count++];
-    *new = (gate_cell){.name = strdup(name), .line = line};
+    *new = (gate_cell){.name = strdup(name), .line = p->line, .lane = p->lane, .blocks = blocks};
     bool complete = new->name != NULL;
     for (size_t a = 0; a < GATE_ARMS; a++) {
-        new->ns[a] = malloc(c->blocks * sizeof *new->ns[a]);
-        new->peak[a] = malloc(c->blocks * sizeof *new->peak[a]);
-        complete &= new->ns[a] && new->peak[a];
-        for (size_t b = 0; b < c->blocks && complete; b++)
-            new->ns[a][b] = new->peak[a][b] = (double)NAN;
+        new->cost[a] = malloc(blocks * sizeof *new->cost[a]);
+        new->peak[a] = malloc(blocks * sizeof *new->peak[a]);
+        complete &= new->cost[a] && new->peak[a];
+        for (size_t b = 0; b < blocks && complete; b++)
+            new->cost[a][b] = new->peak[a][b] = (double)NAN;
     }
     return complete ? new : NULL;
 }
 
 static attn_status take_row(pass *p, const char *row, attn_error *err)
 {
+    const int cost = p->lane == LANE_CALLGRIND ? 3 : 1;
     sqlite3_reset(p->read);
     if (sqlite3_bind_text(p->read, 1, row, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(p->read) != SQLITE_ROW ||
-        sqlite3_column_type(p->read, 0) == SQLITE_NULL || sqlite3_column_type(p->read, 1) == SQLITE_NULL)
-        return attn_fail(err, ATTN_EINVAL, "not a row of `attnlab run -o jsonl` with a time: %.120s", row);
-    const gate_cell *of = find_cell(p->cells, (const char *)sqlite3_column_text(p->read, 0), p->line);
+        sqlite3_column_type(p->read, 0) == SQLITE_NULL || sqlite3_column_type(p->read, cost) == SQLITE_NULL)
+        return attn_fail(err, ATTN_EINVAL, "not a row of `attnlab run -o jsonl` with %s: %.120s",
+                         p->lane == LANE_CALLGRIND ? "instructions" : "a time", row);
+    const gate_cell *of = find_cell(p, (const char *)sqlite3_column_text(p->read, 0));
     if (!of)
         return no_memory(err);
-    of->ns[p->arm][p->block] = sqlite3_column_double(p->read, 1);
+    of->cost[p->arm][p->block] = sqlite3_column_double(p->read, cost);
     if (sqlite3_column_type(p->read, 2) != SQLITE_NULL)
         of->peak[p->arm][p->block] = sqlite3_column_double(p->read, 2);
     return ATTN_OK;
@@ -124,7 +129,10 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
     if (!text)
         return no_memory(err);
     quote(text, program);
-    fprintf(text, " run %s --metrics time --max-time %g -o jsonl --db ", options, seconds);
+    if (p->lane == LANE_CALLGRIND)
+        fprintf(text, " run %s --metrics instructions --lane callgrind -o jsonl --db ", options);
+    else
+        fprintf(text, " run %s --metrics time --max-time %g -o jsonl --db ", options, seconds);
     quote(text, db);
     fputs(" 2>&1", text);
     if (fclose(text) != 0)
@@ -153,16 +161,17 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
 static const char row_query[] =
     "SELECT printf('%s n=%d d=%d heads=%d %s threads=%d', json_extract(?1, '$.spec'), json_extract(?1, '$.n'), json_extract(?1, "
     "'$.dim'), json_extract(?1, '$.heads'), json_extract(?1, '$.dtype'), json_extract(?1, '$.threads')),"
-    " json_extract(?1, '$.time_ns.median'), json_extract(?1, '$.gflops') / json_extract(?1, '$.share_of_peak') WHERE json_valid(?1)";
+    " json_extract(?1, '$.time_ns.median'), json_extract(?1, '$.gflops') / json_extract(?1, '$.share_of_peak'),"
+    " json_extract(?1, '$.instructions') WHERE json_valid(?1)";
 
 attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
-                         size_t blocks, double seconds, attn_error *err)
+                         size_t blocks, double seconds, lane in, attn_error *err)
 {
     sqlite3 *memory = NULL;
     char folder[] = "/tmp/attnlab-gate-XXXXXX", db[GATE_ARMS][64];
     attn_status status = ATTN_OK;
-    *out = (gate_cells){.blocks = blocks};
-    pass p = {.cells = out};
+    *out = (gate_cells){0};
+    pass p = {.cells = out, .blocks = blocks, .lane = in};
     if (!mkdtemp(folder))
         return attn_fail(err, ATTN_EIO, "no folder in /tmp: %s", strerror(errno));
     for (size_t a = 0; a < GATE_ARMS; a++)
@@ -195,12 +204,25 @@ attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *w
     return status;
 }
 
+attn_status gate_cells_append(gate_cells *to, gate_cells *more, attn_error *err)
+{
+    gate_cell *larger = realloc(to->at, (to->count + more->count + 1) * sizeof *larger);
+    if (!larger)
+        return no_memory(err);
+    to->at = larger;
+    for (size_t i = 0; i < more->count; i++)
+        to->at[to->count++] = more->at[i];
+    free(more->at);
+    *more = (gate_cells){0};
+    return ATTN_OK;
+}
+
 void gate_cells_free(gate_cells *c)
 {
     for (size_t i = 0; i < c->count; i++) {
         free(c->at[i].name);
         for (size_t a = 0; a < GATE_ARMS; a++) {
-            free(c->at[i].ns[a]);
+            free(c->at[i].cost[a]);
             free(c->at[i].peak[a]);
         }
     }
@@ -211,13 +233,14 @@ void gate_cells_free(gate_cells *c)
 /* ---- verdicts ---- */
 
 /* Of `arm` against the base; `scratch` has room for three numbers of each block. */
-static verdict against_base(const gate_cell *c, size_t blocks, size_t arm, double threshold, double *scratch, size_t *dropped)
+static verdict against_base(const gate_cell *c, size_t arm, double threshold, double *scratch, size_t *dropped)
 {
+    const size_t blocks = c->blocks;
     double *logs = scratch, *peaks_base = scratch + blocks, *peaks_arm = scratch + 2 * blocks;
     size_t count = 0;
     for (size_t b = 0; b < blocks; b++)
-        if (c->ns[GATE_BASE][b] > 0 && c->ns[arm][b] > 0) {
-            logs[count] = log(c->ns[arm][b] / c->ns[GATE_BASE][b]);
+        if (c->cost[GATE_BASE][b] > 0 && c->cost[arm][b] > 0) {
+            logs[count] = log(c->cost[arm][b] / c->cost[GATE_BASE][b]);
             peaks_base[count] = c->peak[GATE_BASE][b];
             peaks_arm[count++] = c->peak[arm][b];
         }
@@ -227,15 +250,50 @@ static verdict against_base(const gate_cell *c, size_t blocks, size_t arm, doubl
 
 attn_status gate_judge(gate_cells *c, double threshold, attn_error *err)
 {
-    double *scratch = malloc((3 * c->blocks + 1) * sizeof *scratch);
+    size_t most = 0;
+    for (size_t i = 0; i < c->count; i++)
+        most = c->at[i].blocks > most ? c->at[i].blocks : most;
+    double *scratch = malloc((3 * most + 1) * sizeof *scratch);
     if (!scratch)
         return no_memory(err);
     for (size_t i = 0; i < c->count; i++) {
         size_t of_null;
         gate_cell *of = &c->at[i];
-        of->null = against_base(of, c->blocks, GATE_NULL, threshold, scratch, &of_null);
-        of->head = against_base(of, c->blocks, GATE_HEAD, threshold, scratch, &of->dropped);
+        of->null = against_base(of, GATE_NULL, threshold, scratch, &of_null);
+        of->head = against_base(of, GATE_HEAD, threshold, scratch, &of->dropped);
     }
     free(scratch);
     return ATTN_OK;
+}
+
+/* The least and the greatest logarithm of an arm's count over the base's, of any block over any. */
+static verdict range_of(const gate_cell *c, size_t arm)
+{
+    verdict v = {.blocks = c->blocks, .lo = (double)INFINITY, .hi = -(double)INFINITY, .p = (double)NAN};
+    for (size_t b = 0; b < c->blocks; b++)
+        for (size_t a = 0; a < c->blocks; a++) {
+            const double ratio = log(c->cost[arm][a] / c->cost[GATE_BASE][b]);
+            v.lo = fmin(v.lo, ratio);
+            v.hi = fmax(v.hi, ratio);
+        }
+    v.median = (v.lo + v.hi) / 2;
+    return v;
+}
+
+bool gate_judge_counts(gate_cells *c, double threshold)
+{
+    bool exact = true;
+    for (size_t i = 0; i < c->count; i++) {
+        gate_cell *of = &c->at[i];
+        of->null = range_of(of, GATE_NULL);
+        of->head = range_of(of, GATE_HEAD);
+        const bool same = of->null.lo >= -GATE_EXACT && of->null.hi <= GATE_EXACT && of->head.hi - of->head.lo <= 2 * GATE_EXACT;
+        of->null.kind = same ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
+        of->head.kind = !same                                   ? VERDICT_INCONCLUSIVE
+                        : of->head.lo > log1p(threshold)        ? VERDICT_REGRESSED
+                        : of->head.hi < -log1p(threshold)       ? VERDICT_IMPROVED
+                                                                : VERDICT_PASS;
+        exact &= same;
+    }
+    return exact;
 }

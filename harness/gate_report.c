@@ -17,34 +17,41 @@ static void percent(char *out, size_t size, double log_ratio)
         snprintf(out, size, "-");
 }
 
-static double median_ns(const gate_cell *c, size_t blocks, size_t arm)
+/* The least of all blocks, since what disturbs only adds; counts into `text`. */
+static emit_value least(char *text, size_t size, const gate_cell *c, size_t arm)
 {
     double best = (double)NAN;
-    for (size_t b = 0; b < blocks; b++) /* the least: what disturbs only adds */
-        best = fmin(best, c->ns[arm][b]);
-    return best;
+    for (size_t b = 0; b < c->blocks; b++)
+        best = fmin(best, c->cost[arm][b]);
+    if (c->lane == LANE_TIME)
+        return emit_real(best);
+    snprintf(text, size, "%.0f", best);
+    return emit_text(text);
 }
+
+static const char *const lane_names[] = {[LANE_TIME] = "time", [LANE_CALLGRIND] = "callgrind"};
 
 void gate_print_table(FILE *out, const gate_result *r, bool markdown)
 {
-    enum { CELL, BASE, HEAD, CHANGE, INTERVAL, VERDICT, BLOCKS, DROPPED, NULL_CHANGE, COLUMNS };
+    enum { CELL, LANE, BASE, HEAD, CHANGE, INTERVAL, VERDICT, BLOCKS, DROPPED, NULL_CHANGE, COLUMNS };
     static const emit_column columns[COLUMNS] = {
-        [CELL] = {"cell", "cell", EMIT_PLAIN}, [BASE] = {"base_ns", "base, least", EMIT_NS}, [HEAD] = {"head_ns", "head, least", EMIT_NS},
+        [CELL] = {"cell", "cell", EMIT_PLAIN}, [LANE] = {"lane", "lane", EMIT_PLAIN}, [BASE] = {"base_ns", "base, least", EMIT_NS}, [HEAD] = {"head_ns", "head, least", EMIT_NS},
         [CHANGE] = {"change", "change", EMIT_PLAIN}, [INTERVAL] = {"interval", "95% interval", EMIT_PLAIN},
         [VERDICT] = {"verdict", "verdict", EMIT_PLAIN}, [BLOCKS] = {"blocks", "blocks", EMIT_PLAIN},
         [DROPPED] = {"dropped", "dropped", EMIT_PLAIN}, [NULL_CHANGE] = {"null", "base again", EMIT_PLAIN}};
     emitter *e = emit_open(out, markdown ? EMIT_MD : EMIT_TABLE, columns, COLUMNS);
     for (size_t i = 0; e && i < r->cells->count; i++) {
         const gate_cell *c = &r->cells->at[i];
-        char change[24], lo[24], hi[24], interval[64], null[24];
+        char change[24], lo[24], hi[24], interval[64], null[24], costs[2][32];
         percent(change, sizeof change, c->head.median);
         percent(lo, sizeof lo, c->head.lo);
         percent(hi, sizeof hi, c->head.hi);
         percent(null, sizeof null, c->null.median);
         snprintf(interval, sizeof interval, "%s .. %s", lo, hi);
         emit_row(e, (emit_value[COLUMNS]){
-            [CELL] = emit_text(c->name), [BASE] = emit_real(median_ns(c, r->cells->blocks, GATE_BASE)),
-            [HEAD] = emit_real(median_ns(c, r->cells->blocks, GATE_HEAD)), [CHANGE] = emit_text(change),
+            [CELL] = emit_text(c->name), [LANE] = emit_text(lane_names[c->lane]),
+            [BASE] = least(costs[0], sizeof costs[0], c, GATE_BASE), [HEAD] = least(costs[1], sizeof costs[1], c, GATE_HEAD),
+            [CHANGE] = emit_text(change),
             [INTERVAL] = emit_text(interval), [VERDICT] = emit_text(verdict_name(c->head.kind)),
             [BLOCKS] = emit_int((int64_t)c->head.blocks), [DROPPED] = emit_int((int64_t)c->dropped), [NULL_CHANGE] = emit_text(null)});
     }
@@ -82,11 +89,13 @@ static void write_json(FILE *out, const gate_result *r)
     json_text(out, "head", r->head_at->commit);
     fputs(", ", out);
     json_text(out, "suite", r->suite);
-    fprintf(out, ", \"threshold\": %g, \"void\": %s, \"cells\": [", r->threshold, r->void_run ? "true" : "false");
+    fprintf(out, ", \"threshold\": %g, \"count_threshold\": %g, \"void\": %s, \"cells\": [", r->threshold, r->count_threshold, r->void_run ? "true" : "false");
     for (size_t i = 0; i < r->cells->count; i++) {
         const gate_cell *c = &r->cells->at[i];
         fputs(i ? ", {" : "{", out);
         json_text(out, "cell", c->name);
+        fputs(", ", out);
+        json_text(out, "lane", lane_names[c->lane]);
         fputs(", ", out);
         json_text(out, "verdict", verdict_name(c->head.kind));
         json_number(out, "ratio", exp(c->head.median));
@@ -121,7 +130,10 @@ static void describe(char *out, size_t size, const gate_cell *c)
     percent(change, sizeof change, c->head.median);
     percent(lo, sizeof lo, c->head.lo);
     percent(hi, sizeof hi, c->head.hi);
-    snprintf(out, size, "%s, 95%% interval %s .. %s, %zu blocks", change, lo, hi, c->head.blocks);
+    if (c->lane == LANE_CALLGRIND)
+        snprintf(out, size, "%s instructions", change);
+    else
+        snprintf(out, size, "%s, 95%% interval %s .. %s, %zu blocks", change, lo, hi, c->head.blocks);
 }
 
 static void write_junit(FILE *out, const gate_result *r)
@@ -137,7 +149,7 @@ static void write_junit(FILE *out, const gate_result *r)
         const gate_cell *c = &r->cells->at[i];
         char text[160];
         describe(text, sizeof text, c);
-        fputs("  <testcase classname=\"attnlab.gate\" name=\"", out);
+        fprintf(out, "  <testcase classname=\"attnlab.gate.%s\" name=\"", lane_names[c->lane]);
         xml_text(out, c->name);
         fputs("\">", out);
         if (c->head.kind == VERDICT_REGRESSED)

@@ -8,6 +8,7 @@
 
 #include "harness/cell.h"
 #include "harness/ext.h"
+#include "harness/lane.h"
 #include "harness/recorder.h"
 
 /* A cell ready to be measured. */
@@ -25,6 +26,7 @@ typedef struct bench {
 typedef struct metric {
     const char *name;     /* as in --metrics: "time" */
     const char *summary;
+    unsigned lanes;       /* bit per lane it measures in; 0: the time lane */
     bool alone;           /* runs in a process that does nothing else for the cell */
     const char *(*unavailable)(void); /* why it cannot work here, or NULL; the callback may be NULL */
     /* A failure to measure is recorded as absent; an error fails the cell (out of memory, machine failed). */

@@ -22,13 +22,14 @@ typedef struct metric_set {
     char names[RUN_METRICS_LENGTH]; /* "time,flops" */
 } metric_set;
 
-/* `text` is "all" or a list of names. EINVAL: an unknown name, or one given that cannot work here; "all" are
- * those that can. */
-attn_status metric_set_parse(metric_set *out, const char *text, attn_error *err);
+/* `text` is "all" or a list of names. EINVAL: an unknown name, or one given that cannot work here or in this lane; "all"
+ * are those that can. */
+attn_status metric_set_parse(metric_set *out, const char *text, lane in, attn_error *err);
 
 /* The members with the given `alone`. */
 metric_set metric_set_split(const metric_set *all, bool alone);
 metric_set metric_set_one(const metric *m);
+bool metric_set_has(const metric_set *set, const char *name);
 
 /* ---- the sweep (harness/run_sweep.c) ---- */
 
@@ -51,6 +52,8 @@ typedef struct run_request {
     uint64_t seed;
     double seconds; /* for one pass of one cell */
     size_t runs;    /* to be timed, one by one; 0: as many as the noise needs */
+    lane lane;
+    double inject;  /* share of the work that is repeated, to try who notices; 0: none */
     const char *program; /* another attnlab that measures; NULL: this one */
     metric_set metrics;
     const char *const *plugins;
@@ -82,6 +85,9 @@ void sweep_destroy(sweep *s);
 
 /* Whether the request's kernel, if it is an external one, is there at all. */
 attn_status run_check_external(const run_request *r, attn_error *err);
+
+/* What a measurement of this request has to be marked with, so that nobody takes it for another kind. */
+void run_mark(const run_request *r, samples *list);
 
 /* "strided:l=sqrt(n) n=4096 d=64", for messages. */
 void sweep_cell_name(const sweep_cell *c, char *out, size_t size);
@@ -126,7 +132,8 @@ attn_status run_explain(FILE *out, emit_format format, const run_request *r, con
 
 typedef struct row_printer row_printer;
 
-attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_format format, attn_error *err);
+/* Tables show the columns that `in` measures; other formats show all. */
+attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_format format, lane in, attn_error *err);
 attn_status row_print(row_printer *p, const char *measurement_id, attn_error *err);
 bool row_printer_close(row_printer *p); /* false when the stream failed */
 

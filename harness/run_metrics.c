@@ -15,6 +15,11 @@ static void append(metric_set *set, const metric *m)
     set->at[set->count++] = m;
 }
 
+static bool measures_in(const metric *m, lane in)
+{
+    return (m->lanes ? m->lanes : 1u << LANE_TIME) >> in & 1;
+}
+
 static attn_status unknown(const char *name, attn_error *err)
 {
     suggestion near = {.word = name};
@@ -27,7 +32,7 @@ static attn_status unknown(const char *name, attn_error *err)
 }
 
 /* Marks the metrics that the list names. */
-static attn_status mark(bool *wanted, const char *text, attn_error *err)
+static attn_status mark(bool *wanted, const char *text, lane in, attn_error *err)
 {
     for (const char *word = text;; word++) {
         char name[64];
@@ -42,6 +47,10 @@ static attn_status mark(bool *wanted, const char *text, attn_error *err)
             i++;
         if (!metrics[i])
             return unknown(name, err);
+        if (!measures_in(metrics[i], in))
+            return attn_fail(err, ATTN_EINVAL, in == LANE_TIME ? "--metrics: %s is measured with --lane callgrind alone"
+                                                               : "--metrics: %s means nothing with --lane callgrind, which has "
+                                                                 "flops,instructions", name);
         const char *why = metrics[i]->unavailable ? metrics[i]->unavailable() : NULL;
         if (why)
             return attn_fail(err, ATTN_EINVAL, "--metrics: %s cannot be measured here: %s", name, why);
@@ -52,16 +61,16 @@ static attn_status mark(bool *wanted, const char *text, attn_error *err)
     }
 }
 
-attn_status metric_set_parse(metric_set *out, const char *text, attn_error *err)
+attn_status metric_set_parse(metric_set *out, const char *text, lane in, attn_error *err)
 {
     bool wanted[RUN_MOST_METRICS] = {false};
     const bool all = strcmp(text, "all") == 0;
-    attn_status status = all ? ATTN_OK : mark(wanted, text, err);
+    attn_status status = all ? ATTN_OK : mark(wanted, text, in, err);
     if (status)
         return status;
     *out = (metric_set){0};
     for (size_t i = 0; metrics[i]; i++)
-        if (wanted[i] || (all && !(metrics[i]->unavailable && metrics[i]->unavailable())))
+        if (wanted[i] || (all && measures_in(metrics[i], in) && !(metrics[i]->unavailable && metrics[i]->unavailable())))
             append(out, metrics[i]);
     return ATTN_OK;
 }
@@ -80,4 +89,21 @@ metric_set metric_set_one(const metric *m)
     metric_set one = {0};
     append(&one, m);
     return one;
+}
+
+bool metric_set_has(const metric_set *set, const char *name)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (strcmp(set->at[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+void run_mark(const run_request *r, samples *list)
+{
+    recorder to = samples_recorder(list);
+    if (r->lane == LANE_CALLGRIND)
+        record_text(&to, "lane", "callgrind");
+    if (r->inject > 0)
+        record_real(&to, "inject", "fraction", r->inject);
 }

@@ -1,6 +1,6 @@
 /* One cell in a process of its own: no heap, no warm cache and no thread of the cell before, and a crash that
  * costs one cell. The program starts itself again as `attnlab cell`, and reads what it tells. */
-#include "harness/run.h"
+#include "harness/lane_callgrind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -51,23 +51,28 @@ bool run_signals_look(void)
 
 /* ---- the child ---- */
 
-enum { MOST_WORDS = 40, WORD = 32 };
+enum { MOST_WORDS = 60, WORD = 32 };
 
 typedef struct words {
     char *at[MOST_WORDS + 1];
     size_t count;
-    char numbers[10][WORD];
+    char numbers[12][WORD];
     size_t number_count;
 } words;
 
-static void add(words *w, const char *name, const char *value)
+static void add_word(words *w, const char *word)
 {
     union {
         const char *in;
         char *out; /* exec() takes char * and writes nothing */
-    } both[2] = {{name}, {value}};
-    w->at[w->count++] = both[0].out;
-    w->at[w->count++] = both[1].out;
+    } both = {word};
+    w->at[w->count++] = both.out;
+}
+
+static void add(words *w, const char *name, const char *value)
+{
+    add_word(w, name);
+    add_word(w, value);
 }
 
 static void add_number(words *w, const char *name, unsigned long long value)
@@ -89,7 +94,7 @@ static void pad_environment(void)
 }
 
 /* In the child, between fork and exec. Dies with its parent; leaves SIGINT to it. */
-static void become(const char *program, char *const *arguments, int out, int err, pid_t parent)
+static void become(const run_request *r, char *const *arguments, int out, int err, pid_t parent)
 {
     const int nothing = open("/dev/null", O_RDONLY);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -99,20 +104,27 @@ static void become(const char *program, char *const *arguments, int out, int err
     signal(SIGTERM, SIG_DFL);
     sigprocmask(SIG_SETMASK, &waiting_mask, NULL);
     pad_environment();
-    execv(program ? program : "/proc/self/exe", arguments);
+    if (r->lane == LANE_CALLGRIND)
+        callgrind_become(arguments);
+    else
+        execv(r->program ? r->program : "/proc/self/exe", arguments);
     _exit(127);
 }
 
-static attn_status start(const run_request *r, const sweep_cell *c, const metric_set *set, pid_t *child,
-                         int *out, int *err_out, attn_error *err)
+static attn_status start(const run_request *r, const sweep_cell *c, const metric_set *set, const callgrind_start *counted,
+                         pid_t *child, int *out, int *err_out, attn_error *err)
 {
     const cell *k = &c->key;
-    char seconds[WORD], patience[WORD];
+    char seconds[WORD], patience[WORD], inject[WORD];
     words w = {.count = 0};
     char **arguments = calloc(MOST_WORDS + 2 * (r->plugin_count + r->ext_count), sizeof *arguments);
     if (!arguments)
         return attn_fail(err, ATTN_ENOMEM, "out of memory starting a process");
-    add(&w, "attnlab", "cell");
+    for (size_t i = 0; i < counted->count; i++)
+        add_word(&w, counted->words[i]);
+    if (!counted->count)
+        add_word(&w, "attnlab");
+    add_word(&w, "cell");
     add(&w, "--spec", k->spec);
     add_number(&w, "-n", k->n);
     add_number(&w, "-d", k->dim);
@@ -131,6 +143,12 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
     snprintf(patience, sizeof patience, "%.17g", r->ext_timeout);
     add(&w, "--ext-timeout", patience);
     add_number(&w, "--runs", r->runs);
+    if (r->lane == LANE_CALLGRIND)
+        add(&w, "--lane", "callgrind");
+    if (r->inject > 0) {
+        snprintf(inject, sizeof inject, "%.17g", 100 * r->inject);
+        add(&w, "--inject", inject);
+    }
     size_t count = w.count;
     memcpy(arguments, w.at, count * sizeof *arguments);
     for (size_t i = 0; i < r->plugin_count + r->ext_count; i++) {
@@ -148,7 +166,7 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
     if (pipe2(pipes[0], O_CLOEXEC) != 0 || pipe2(pipes[1], O_CLOEXEC) != 0 || (*child = fork()) < 0)
         status = attn_fail(err, ATTN_EIO, "cannot start a process for %s: %s", k->spec, strerror(errno));
     else if (*child == 0)
-        become(r->program, arguments, pipes[0][1], pipes[1][1], parent);
+        become(r, arguments, pipes[0][1], pipes[1][1], parent);
     for (size_t i = 0; i < 2; i++) {
         if (pipes[i][1] >= 0)
             close(pipes[i][1]);
@@ -281,9 +299,14 @@ attn_status run_process(const run_request *request, const sweep_cell *c, const m
     int from = -1, complaints = -1, ended = 0;
     char name[256];
     sweep_cell_name(c, name, sizeof name);
-    attn_status status = start(request, c, set, &child, &from, &complaints, err);
-    if (status)
+    callgrind_start counted = {.file = -1};
+    attn_status status = request->lane == LANE_CALLGRIND ? callgrind_open(&counted, request->program, err) : ATTN_OK;
+    if (!status)
+        status = start(request, c, set, &counted, &child, &from, &complaints, err);
+    if (status) {
+        callgrind_close(&counted);
         return status;
+    }
     listener l = {.out = out, .bar = p, .cell_name = name};
     attend(&l, from, complaints);
     if (run_interrupted)
@@ -295,5 +318,9 @@ attn_status run_process(const run_request *request, const sweep_cell *c, const m
     close(from);
     close(complaints);
     free(l.line);
-    return run_interrupted ? attn_fail(err, ATTN_EIO, "interrupted") : judge(&l, ended, err);
+    status = run_interrupted ? attn_fail(err, ATTN_EIO, "interrupted") : judge(&l, ended, err);
+    if (!status && request->lane == LANE_CALLGRIND && metric_set_has(set, "instructions"))
+        status = callgrind_take(&counted, out, err);
+    callgrind_close(&counted);
+    return status;
 }

@@ -7,65 +7,73 @@
 /* Half the interval over the median; one sample has none. */
 #define HALF_WIDTH "CASE WHEN time_ns_samples > 1 THEN (time_ns_ci_hi - time_ns_ci_lo) / 2 / time_ns_median END"
 
+enum { TIMED = 1u << LANE_TIME, COUNTED = 1u << LANE_CALLGRIND, ALL = TIMED | COUNTED };
+
 typedef enum reading { AS_IS, AS_JSON, AS_UNSIGNED } reading;
 
 static const struct {
     emit_column column;
     const char *sql; /* over the view `results`; NULL: the column's name */
     reading reading;
+    unsigned lanes; /* bit per lane whose tables show it */
 } columns[] = {
-    {{"run_id", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"measurement_id", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"pattern", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"spec", "pattern", EMIT_PLAIN}, NULL, AS_IS},
-    {{"spec_resolved", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"n", "n", EMIT_PLAIN}, NULL, AS_IS},
-    {{"heads", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"kv_heads", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"dim", "d", EMIT_PLAIN}, NULL, AS_IS},
-    {{"batch", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"dtype", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"direction", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"kernel", "kernel", EMIT_PLAIN}, NULL, AS_IS},
-    {{"isa", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"lowering", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"plan", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"threads", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"input", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"seed", NULL, EMIT_PLAIN}, "printf('%u', seed)", AS_UNSIGNED},
-    {{"metrics", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"time_ns.median", "time", EMIT_NS}, "time_ns_median", AS_IS},
-    {{"time_ns.min", NULL, EMIT_NS}, "time_ns_min", AS_IS},
-    {{"time_ns.ci_lo", NULL, EMIT_NS}, "time_ns_ci_lo", AS_IS},
-    {{"time_ns.ci_hi", NULL, EMIT_NS}, "time_ns_ci_hi", AS_IS},
-    {{"time_ns.ci_rel", "+/-", EMIT_PERCENT}, HALF_WIDTH, AS_IS},
-    {{"time_ns.samples", NULL, EMIT_PLAIN}, "time_ns_samples", AS_IS},
-    {{"pairs", NULL, EMIT_COUNT}, NULL, AS_IS},
-    {{"pairs_total", NULL, EMIT_COUNT}, NULL, AS_IS},
-    {{"flops_useful", NULL, EMIT_COUNT}, NULL, AS_IS},
-    {{"flops_executed", NULL, EMIT_COUNT}, NULL, AS_IS},
-    {{"flops_measured", NULL, EMIT_COUNT}, NULL, AS_IS},
-    {{"gflops", "GFLOP/s", EMIT_FIXED1}, NULL, AS_IS},
-    {{"peak_gflops", NULL, EMIT_FIXED1}, NULL, AS_IS},
-    {{"share_of_peak", "of peak", EMIT_PERCENT}, NULL, AS_IS},
-    {{"tile_utilisation", "util", EMIT_PERCENT}, NULL, AS_IS},
-    {{"workspace_bytes", "workspace", EMIT_BYTES}, NULL, AS_IS},
-    {{"peak_rss_bytes", "peak RSS", EMIT_BYTES}, NULL, AS_IS},
-    {{"bytes_model", NULL, EMIT_BYTES}, NULL, AS_IS},
-    {{"max_abs_err", NULL, EMIT_SCI}, NULL, AS_IS},
-    {{"rel_err", "rel err", EMIT_SCI}, NULL, AS_IS},
-    {{"worst_row_err", NULL, EMIT_SCI}, NULL, AS_IS},
-    {{"rows_checked", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"pattern_rel_err", "pattern err", EMIT_FIXED3}, NULL, AS_IS},
-    {{"pattern_mass", "mass kept", EMIT_PERCENT}, NULL, AS_IS},
-    {{"pattern_mass_min", NULL, EMIT_PERCENT}, NULL, AS_IS},
-    {{"pattern_mass_q01", NULL, EMIT_PERCENT}, NULL, AS_IS},
-    {{"pattern_kl", NULL, EMIT_FIXED3}, NULL, AS_IS},
-    {{"empty_rows", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"counters", NULL, EMIT_PLAIN}, NULL, AS_JSON},
-    {{"counters_status", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"stop_reason", NULL, EMIT_PLAIN}, NULL, AS_IS},
-    {{"reasons", NULL, EMIT_PLAIN}, NULL, AS_JSON},
+    {{"run_id", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"measurement_id", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"pattern", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"spec", "pattern", EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"spec_resolved", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"n", "n", EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"heads", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"kv_heads", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"dim", "d", EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"batch", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"dtype", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"direction", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"kernel", "kernel", EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"isa", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"lowering", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"plan", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"threads", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"input", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"seed", NULL, EMIT_PLAIN}, "printf('%u', seed)", AS_UNSIGNED, ALL},
+    {{"metrics", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"lane", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"inject", NULL, EMIT_PERCENT}, NULL, AS_IS, ALL},
+    {{"instructions", "instructions", EMIT_PLAIN}, NULL, AS_IS, COUNTED},
+    {{"data_reads", "data reads", EMIT_COUNT}, NULL, AS_IS, COUNTED},
+    {{"data_writes", "data writes", EMIT_COUNT}, NULL, AS_IS, COUNTED},
+    {{"time_ns.median", "time", EMIT_NS}, "time_ns_median", AS_IS, TIMED},
+    {{"time_ns.min", NULL, EMIT_NS}, "time_ns_min", AS_IS, ALL},
+    {{"time_ns.ci_lo", NULL, EMIT_NS}, "time_ns_ci_lo", AS_IS, ALL},
+    {{"time_ns.ci_hi", NULL, EMIT_NS}, "time_ns_ci_hi", AS_IS, ALL},
+    {{"time_ns.ci_rel", "+/-", EMIT_PERCENT}, HALF_WIDTH, AS_IS, TIMED},
+    {{"time_ns.samples", NULL, EMIT_PLAIN}, "time_ns_samples", AS_IS, ALL},
+    {{"pairs", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},
+    {{"pairs_total", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},
+    {{"flops_useful", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},
+    {{"flops_executed", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},
+    {{"flops_measured", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},
+    {{"gflops", "GFLOP/s", EMIT_FIXED1}, NULL, AS_IS, TIMED},
+    {{"peak_gflops", NULL, EMIT_FIXED1}, NULL, AS_IS, ALL},
+    {{"share_of_peak", "of peak", EMIT_PERCENT}, NULL, AS_IS, TIMED},
+    {{"tile_utilisation", "util", EMIT_PERCENT}, NULL, AS_IS, ALL},
+    {{"workspace_bytes", "workspace", EMIT_BYTES}, NULL, AS_IS, TIMED},
+    {{"peak_rss_bytes", "peak RSS", EMIT_BYTES}, NULL, AS_IS, TIMED},
+    {{"bytes_model", NULL, EMIT_BYTES}, NULL, AS_IS, ALL},
+    {{"max_abs_err", NULL, EMIT_SCI}, NULL, AS_IS, ALL},
+    {{"rel_err", "rel err", EMIT_SCI}, NULL, AS_IS, TIMED},
+    {{"worst_row_err", NULL, EMIT_SCI}, NULL, AS_IS, ALL},
+    {{"rows_checked", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"pattern_rel_err", "pattern err", EMIT_FIXED3}, NULL, AS_IS, TIMED},
+    {{"pattern_mass", "mass kept", EMIT_PERCENT}, NULL, AS_IS, TIMED},
+    {{"pattern_mass_min", NULL, EMIT_PERCENT}, NULL, AS_IS, ALL},
+    {{"pattern_mass_q01", NULL, EMIT_PERCENT}, NULL, AS_IS, ALL},
+    {{"pattern_kl", NULL, EMIT_FIXED3}, NULL, AS_IS, ALL},
+    {{"empty_rows", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"counters", NULL, EMIT_PLAIN}, NULL, AS_JSON, ALL},
+    {{"counters_status", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"stop_reason", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"reasons", NULL, EMIT_PLAIN}, NULL, AS_JSON, ALL},
 };
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
@@ -76,7 +84,7 @@ struct row_printer {
     emit_column described[COLUMNS]; /* must outlive the emitter */
 };
 
-attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_format format, attn_error *err)
+attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_format format, lane in, attn_error *err)
 {
     row_printer *p = calloc(1, sizeof *p);
     if (!p)
@@ -85,6 +93,8 @@ attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_for
     sqlite3_str *sql = sqlite3_str_new(store_handle(s));
     for (size_t i = 0; i < COLUMNS; i++) {
         p->described[i] = columns[i].column;
+        if (!(columns[i].lanes >> in & 1))
+            p->described[i].title = NULL;
         sqlite3_str_appendf(sql, "%s%s", i ? ", " : "SELECT ",
                             columns[i].sql ? columns[i].sql : columns[i].column.name);
     }

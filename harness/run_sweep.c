@@ -279,6 +279,10 @@ char *run_command_line(const run_request *r, int threads)
     word(out, r->input);
     fprintf(out, " --seed %llu --metrics %s --max-time %g", (unsigned long long)r->seed, r->metrics.names,
             r->seconds);
+    if (r->lane == LANE_CALLGRIND)
+        fputs(" --lane callgrind", out);
+    if (r->inject > 0)
+        fprintf(out, " --inject %.12g", 100 * r->inject);
     if (r->label) {
         fputs(" --label", out);
         word(out, r->label);

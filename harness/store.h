@@ -90,9 +90,9 @@ attn_status store_put(store *s, run_ticket *run, const store_measurement *m,
 /* What `attnlab doctor --peaks` found, each sample; one transaction. */
 attn_status store_put_peaks(store *s, run_ticket *run, const peak_report *report, attn_error *err);
 
-/* The newest finished measurement of the same cell by the same host and build with at least these metrics;
- * "" when there is none. */
-attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics,
+/* The newest finished measurement of the same cell by the same host and build with at least these metrics, in this lane
+ * ("time", ...) and with nothing injected; "" when there is none. */
+attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics, const char *lane,
                        char measurement_id[STORE_ID_LENGTH + 1], attn_error *err);
 
 /* ---- wisdom (harness/store_wisdom.c) ---- */

@@ -16,12 +16,14 @@
 EMBED(store_schema_sql, "harness/schema.sql");
 EMBED(store_peaks_sql, "harness/schema_peaks.sql");
 EMBED(store_wisdom_sql, "harness/schema_wisdom.sql");
+EMBED(store_lanes_sql, "harness/schema_lanes.sql");
 EMBED(store_views_sql, "harness/views.sql");
 
 const migration store_migrations[] = {
     {1, store_schema_sql},
     {2, store_peaks_sql},
     {3, store_wisdom_sql},
+    {4, store_lanes_sql},
 };
 const size_t store_migration_count = sizeof store_migrations / sizeof store_migrations[0];
 

@@ -270,12 +270,14 @@ static bool includes(const char *many, const char *few)
     return true;
 }
 
-attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics,
+attn_status store_find(store *s, const run_ticket *run, const store_cell *c, const char *metrics, const char *lane,
                        char measurement_id[STORE_ID_LENGTH + 1], attn_error *err)
 {
     static const char sql[] =
         "SELECT m.measurement_id, m.metrics FROM measurements m JOIN runs r ON r.id = m.run "
         "WHERE m.cell = ? AND m.status = 'finished' AND r.host = ? AND r.build = ? "
+        "AND coalesce((SELECT value FROM scalars WHERE measurement = m.id AND name = 'lane'), 'time') = ? "
+        "AND NOT EXISTS (SELECT 1 FROM scalars WHERE measurement = m.id AND name = 'inject') "
         "ORDER BY m.finished DESC, m.measurement_id DESC";
     field key[CELL_FIELDS];
     int64_t at;
@@ -290,6 +292,7 @@ attn_status store_find(store *s, const run_ticket *run, const store_cell *c, con
         sqlite3_bind_int64(query, 1, at);
         sqlite3_bind_int64(query, 2, run->host);
         sqlite3_bind_int64(query, 3, run->build);
+        sqlite3_bind_text(query, 4, lane, -1, SQLITE_STATIC);
         while ((rc = sqlite3_step(query)) == SQLITE_ROW)
             if (includes((const char *)sqlite3_column_text(query, 1), metrics)) {
                 snprintf(measurement_id, STORE_ID_LENGTH + 1, "%s",

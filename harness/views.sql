@@ -2,7 +2,8 @@
 -- schema changes. All can be read with a plain sqlite3 shell.
 --
 --   results       one row for each finished measurement: the cell, the run, and what was measured
---   latest        of these, the newest of each cell on each host: what plots want
+--   latest        of these, the newest of each cell on each host, as the time lane measured it, nothing injected: what
+--                 plots want
 --   observations  every sample with its names: long form
 --   failures      cells that could not be measured, and why
 --   limits        of each host, what `attnlab doctor --peaks` found last: the best of the samples
@@ -49,6 +50,8 @@ SELECT
 
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'lowering') AS lowering,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'plan') AS plan,
+    coalesce((SELECT value FROM scalars WHERE measurement = m.id AND name = 'lane'), 'time') AS lane,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'inject') AS inject, -- share of the work repeated
 
     (SELECT avg(value) FROM
         (SELECT value, row_number() OVER (ORDER BY value) AS rank, count(*) OVER () AS count FROM samples
@@ -91,6 +94,9 @@ SELECT
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'pattern_mass_q01') AS pattern_mass_q01,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'pattern_kl') AS pattern_kl,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'empty_rows') AS empty_rows,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'instructions') AS instructions,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'data_reads') AS data_reads,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'data_writes') AS data_writes,
     (SELECT json_group_object(substr(name, 9), value) FROM
         (SELECT name, value FROM scalars WHERE measurement = m.id AND name GLOB 'counter.*' ORDER BY name))
         AS counters,                               -- {"cycles": 123, "instructions": null}
@@ -126,7 +132,8 @@ WHERE measurement_id IN (
         SELECT m.measurement_id, row_number() OVER (
             PARTITION BY m.cell, r.host ORDER BY m.finished DESC, m.measurement_id DESC) AS age
         FROM measurements m JOIN runs r ON r.id = m.run
-        WHERE m.status = 'finished')
+        WHERE m.status = 'finished'
+          AND NOT EXISTS (SELECT 1 FROM scalars WHERE measurement = m.id AND name IN ('lane', 'inject')))
     WHERE age = 1);
 
 CREATE VIEW limits AS

@@ -240,6 +240,7 @@ void attn_plan_destroy(attn_plan *plan)
 {
     if (!plan)
         return;
+    free(plan->injection);
     arena_close(&plan->memory);
     free(plan);
 }

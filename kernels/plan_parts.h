@@ -44,6 +44,8 @@ typedef struct tried {
 
 enum { MAX_TRIED = 32 };
 
+typedef struct injection injection;
+
 struct attn_plan {
     const kernel *kernel;
     shape shape;
@@ -78,7 +80,9 @@ struct attn_plan {
     double measured_ns;       /* of a run, when it was chosen or when the wisdom was learned; 0: never */
     tried tried[MAX_TRIED];   /* in order of predicted cost */
     size_t tried_count;
-    arena memory;             /* all of the above from `lowered` on, and the programs' arrays */
+    injection *injection;     /* NULL: nothing is repeated */
+    uint64_t runs_before_injection;
+    arena memory;             /* all of the above from `lowered` to `tallies`, and the programs' arrays */
 };
 
 /* As attn_plan_create(), for a given kernel, whether this CPU is said to have it or not. Tests run emulated
@@ -112,6 +116,9 @@ attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err)
 
 /* What the last run did. */
 const tally *plan_tally(const attn_plan *plan);
+
+/* Behind an item of a plan that has an injection: repeats groups of it (kernels/plan_inject.c). */
+void plan_repeat_some(attn_plan *plan, size_t thread, const item *it, size_t part, const lowered *l, const operands *of);
 
 /* What of the last run differs from the plan's prediction ("tiles", "granules", "lanes"), or NULL: nothing does.
  * Debug builds assert it after every run. */

@@ -79,6 +79,8 @@ static void take_items(attn_plan *plan, const tensors *x, size_t thread)
         const item *it = &plan->items[l->parts[part].first + (i - plan->first_item[stage])];
         plan->kernel->run(&plan->shape, &of, &l->program, &plan->groups[it->first_group], it->groups,
                           part + 1 == l->part_count, plan->scratch[thread], count);
+        if (plan->injection)
+            plan_repeat_some(plan, thread, it, part, l, &of);
         atomic_fetch_add_explicit(&plan->done[stage], 1, memory_order_release);
     }
     fesetenv(&caller);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/lane_callgrind.h"
 #include "support/program.h"
 
 /* A repository with a commit for each factor: its Makefile makes a program that prints a row of dense, which takes
@@ -32,7 +33,7 @@ static const char *repository(const char *const *factors, size_t count)
                   "row() {\n"
                   "awk -v f=$2 -v r=$(($(od -An -N2 -tu2 /dev/urandom))) -v s=$1 'BEGIN { printf \"{\\\"spec\\\": \\\"%%s\\\", \\\"n\\\": 64, "
                   "\\\"dim\\\": 64, \\\"heads\\\": 1, \\\"dtype\\\": \\\"f32\\\", \\\"threads\\\": 1, \\\"time_ns\\\": {\\\"median\\\": %%.3f}, "
-                  "\\\"gflops\\\": 10, \\\"share_of_peak\\\": 0.5}\\n\", s, 1e6 * f * (1 + 0.001 * (r / 65535 - 0.5)) }'\n"
+                  "\\\"gflops\\\": 10, \\\"share_of_peak\\\": 0.5, \\\"instructions\\\": %%d}\\n\", s, 1e6 * f * (1 + 0.001 * (r / 65535 - 0.5)), 1e6 * f }'\n"
                   "}\n"
                   "case \"$*\" in *refuse*) echo 'attnlab: no such pattern' >&2; exit 2;; esac\n"
                   "row dense $factor; row local 1\n"
@@ -56,6 +57,27 @@ static bool file_has(const char *repo, const char *name, const char *text)
     free(all);
     return found;
 }
+
+/* Counts need no statistics: two blocks, and a quarter of a per cent is told from a half. */
+static void expect_counts(const char *factor, const char *in, int code, const char *word)
+{
+    const char *factors[] = {"1", factor};
+    if (callgrind_unavailable())
+        cr_skip_test("%s", callgrind_unavailable());
+    const char *repo = repository(factors, 2);
+    outcome o = attnlab("gate --base HEAD~1 --repo %s --suite %s/suite --blocks 8 --confirm 20 --lane %s", repo, repo, in);
+    cr_assert(o.exit_code == code, "factor %s: exit %d, expected %d: %s%s", factor, o.exit_code, code, o.out, o.err);
+    cr_assert(file_has(repo, "verdict", word), "verdict of factor %s", factor);
+    cr_assert(file_has(repo, "gate.json", "\"lane\": \"callgrind\""), "JSON");
+    cr_assert(file_has(repo, "gate.json", "\"lane\": \"time\"") == (strcmp(in, "both") == 0), "JSON of times");
+    cr_assert(file_has(repo, "gate.xml", "attnlab.gate.callgrind"), "JUnit");
+    outcome_free(&o);
+}
+Test(cli_gate, counts_more, .timeout = 120) { expect_counts("1.005", "callgrind", 10, "regressed"); }
+Test(cli_gate, counts_as_many, .timeout = 120) { expect_counts("1.002", "callgrind", 0, "pass"); }
+Test(cli_gate, counts_fewer, .timeout = 120) { expect_counts("0.9", "callgrind", 0, "pass"); }
+Test(cli_gate, counts_differently, .timeout = 120) { expect_counts("swing", "callgrind", 11, "inconclusive"); }
+Test(cli_gate, counts_and_times, .timeout = 120) { expect_counts("1.005", "both", 10, "regressed"); }
 
 static void expect(const char *factor, int code, const char *word)
 {

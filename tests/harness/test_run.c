@@ -10,9 +10,9 @@ Test(run, metrics_by_name)
 {
     metric_set set;
     attn_error err = {{0}};
-    cr_assert(metric_set_parse(&set, "all", &err) == ATTN_OK && set.count >= 5, "all: %zu", set.count);
+    cr_assert(metric_set_parse(&set, "all", LANE_TIME, &err) == ATTN_OK && set.count >= 5, "all: %zu", set.count);
     cr_assert(strncmp(set.names, "time,flops,memory,accuracy", 26) == 0, "%s", set.names);
-    cr_assert(metric_set_parse(&set, "memory,time,memory", &err) == ATTN_OK, "%s", err.message);
+    cr_assert(metric_set_parse(&set, "memory,time,memory", LANE_TIME, &err) == ATTN_OK, "%s", err.message);
     cr_assert(strcmp(set.names, "time,memory") == 0 && set.count == 2, "in the order of the registry: %s",
               set.names);
     metric_set together = metric_set_split(&set, false), alone = metric_set_split(&set, true);
@@ -29,7 +29,7 @@ Test(run, metrics_by_name)
         "time flops",
         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        cr_assert(metric_set_parse(&set, bad[i], &err) == ATTN_EINVAL, "'%s' passes", bad[i]);
+        cr_assert(metric_set_parse(&set, bad[i], LANE_TIME, &err) == ATTN_EINVAL, "'%s' passes", bad[i]);
 }
 
 /* What is sent arrives: every kind, and text with anything in it. */

@@ -354,7 +354,7 @@ static bool found(store *s, int host_number, int build_number, size_t n, const c
     char id[STORE_ID_LENGTH + 1];
     cr_assert(store_run_begin(s, fill_about(host_number, build_number), &ticket, &err) == ATTN_OK, "%s",
               err.message);
-    cr_assert(store_find(s, &ticket, fill_cell(n), metrics, id, &err) == ATTN_OK, "%s", err.message);
+    cr_assert(store_find(s, &ticket, fill_cell(n), metrics, "time", id, &err) == ATTN_OK, "%s", err.message);
     return *id;
 }
 

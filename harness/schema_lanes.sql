@@ -1,0 +1,2 @@
+-- Version 4: no table of its own. The views know lanes: `lane`, `instructions`, `data_reads`, `data_writes` and `inject` in
+-- results; latest holds what the time lane measured of unchanged programs.

@@ -1,0 +1,98 @@
+/* attnlab run --lane callgrind and --inject. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness/lane_callgrind.h"
+#include "support/program.h"
+
+#define CELL "-p dense -n 200 --heads 2 -d 32 --kernel portable"
+
+static void need_valgrind(void)
+{
+    const char *why = callgrind_unavailable();
+    if (why)
+        cr_skip_test("%s", why);
+}
+
+/* The instructions of the only row, and what else it has to say. */
+static double counted(const char *options, const char *has)
+{
+    outcome o = attnlab("run --db %s --lane callgrind " CELL " %s -o jsonl", scratch_path("lanes.db"), options);
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    const char *at = strstr(o.out, "\"instructions\": ");
+    cr_assert(at && strstr(o.out, "\"lane\": \"callgrind\"") && strstr(o.out, has), "row: %s", o.out);
+    const double value = strtod(at + strlen("\"instructions\": "), NULL);
+    outcome_free(&o);
+    return value;
+}
+
+Test(cli_lanes, counts_exactly_and_sees_half_a_percent, .timeout = 240)
+{
+    need_valgrind();
+    const double first = counted("", "\"inject\": null");
+    cr_assert(first > 1e6, "counted %g", first);
+    for (int i = 0; i < 2; i++) {
+        const double again = counted("", "\"median\": null");
+        cr_assert(again == first, "counted %.0f, then %.0f", first, again);
+    }
+    const double more = counted("--inject 0.5", "\"inject\": 0.005");
+    cr_assert(more > first * 1.002 && more < first * 1.02, "0.5%% more is %g", more / first);
+}
+
+/* Rows of the lane, and rows of changed programs, are no times. */
+Test(cli_lanes, are_kept_apart, .timeout = 240)
+{
+    need_valgrind();
+    counted("", "\"flops_useful\"");
+    outcome o = attnlab("fit --db %s", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 2 || o.exit_code == 11 || o.exit_code == 13, "fit takes a lane for times: %d %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    o = attnlab("run --db %s " CELL " --resume -o jsonl", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"lane\": \"time\"") && strstr(o.out, "\"instructions\": null"), "resumed: %s", o.out);
+    outcome_free(&o);
+    o = attnlab("run --db %s --lane callgrind " CELL " --resume -o jsonl", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"lane\": \"callgrind\"") && strstr(o.out, "\"samples\": 0"), "resumed: %s", o.out);
+    outcome_free(&o);
+    o = attnlab("db --db %s sql 'SELECT count(*) FROM results'", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 0 && strstr(o.out, "2"), "resuming measured again: %s", o.out);
+    outcome_free(&o);
+}
+
+Test(cli_lanes, refuses)
+{
+    const struct { const char *options, *why, *also; } wrong[] = {
+        {"--lane callgrind --threads 2 -p dense", "--threads 2", "one thread"},
+        {"--lane callgrind --kernel avx512 -p dense", "--kernel avx512", "AVX-512"},
+        {"--lane perf -p dense", "--lane perf", "callgrind"},
+        {"--inject 101 -p dense", "--inject 101", "100"},
+        {"--inject 5 --resume -p dense", "--inject 5", "--resume"},
+        {"--lane callgrind --metrics time -p dense", "time", "lane"},
+    };
+    need_valgrind();
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        outcome o = attnlab("run --db %s -n 64 %s", scratch_path("refused.db"), wrong[i].options);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, wrong[i].why, wrong[i].also, NULL), "%s: %d %s", wrong[i].options, o.exit_code, o.err);
+        outcome_free(&o);
+    }
+}
+
+Test(cli_lanes, says_where_valgrind_comes_from)
+{
+    outcome o = shell("PATH=/nowhere \"$ATTNLAB\" run --db %s --lane callgrind -p dense -n 64", scratch_path("none.db"));
+    if (callgrind_unavailable() && strstr(callgrind_unavailable(), "sanitizer"))
+        cr_skip_test("a sanitizer");
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "valgrind is not installed", "apt-get install valgrind", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+/* What is marked is marked in time as well. */
+Test(cli_lanes, injects_into_times, .timeout = 60)
+{
+    outcome o = attnlab("run --db %s " CELL " --inject 20 --metrics time --max-time 0.05 -o jsonl", scratch_path("inject.db"));
+    const char *at = strstr(o.out, "\"inject\": ");
+    cr_assert(o.exit_code == 0 && at, "exit %d: %s%s", o.exit_code, o.out, o.err);
+    cr_assert(strtod(at + strlen("\"inject\": "), NULL) == 0.2, "row: %s", o.out);
+    outcome_free(&o);
+}
