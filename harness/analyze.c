@@ -27,11 +27,10 @@ static char *name_of(const analyze_subject *s, bool resolved)
 }
 
 /* A layer written twice is one layout. */
-static attn_status add_layer(analyze_subject *s, const char *text, size_t n, size_t heads, attn_error *err)
+static attn_status add_layer(analyze_subject *s, const attn_spec *spec, size_t n, size_t heads, attn_error *err)
 {
-    attn_spec *spec = NULL;
-    attn_status status = attn_spec_parse(&spec, text, err);
-    if (status == ATTN_OK && !(s->texts[s->count] = strdup(attn_spec_text(spec))))
+    attn_status status = ATTN_OK;
+    if (!(s->texts[s->count] = strdup(attn_spec_text(spec))))
         status = attn_fail(err, ATTN_ENOMEM, "out of memory");
     for (size_t l = 0; l < s->count && status == ATTN_OK && !s->layers[s->count]; l++)
         if (strcmp(s->texts[l], s->texts[s->count]) == 0)
@@ -43,24 +42,44 @@ static attn_status add_layer(analyze_subject *s, const char *text, size_t n, siz
     }
     if (status == ATTN_OK)
         s->count++;
-    attn_spec_destroy(spec);
+    return status;
+}
+
+/* A stack from several specs, each one layer or layers(...). */
+static attn_status add_layers(analyze_subject *s, attn_spec *const *specs, size_t count, size_t n, size_t heads, attn_error *err)
+{
+    size_t layers = 0;
+    for (size_t k = 0; k < count; k++)
+        layers += attn_spec_layers(specs[k]);
+    s->layers = calloc(layers + 1, sizeof *s->layers);
+    s->owned = calloc(layers + 1, sizeof *s->owned);
+    s->texts = calloc(layers + 1, sizeof *s->texts);
+    attn_status status = s->layers && s->owned && s->texts ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+    for (size_t k = 0; k < count; k++)
+        for (size_t l = 0; l < attn_spec_layers(specs[k]) && status == ATTN_OK; l++)
+            status = add_layer(s, attn_spec_layer(specs[k], l), n, heads, err);
     return status;
 }
 
 attn_status analyze_subject_create(analyze_subject *out, const char *const *specs, size_t count, size_t n, size_t heads,
                                    attn_error *err)
 {
-    analyze_subject s = {.layers = calloc(count + 1, sizeof *s.layers), .owned = calloc(count + 1, sizeof *s.owned),
-                         .texts = calloc(count + 1, sizeof *s.texts)};
-    attn_status status = s.layers && s.owned && s.texts ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
-    for (size_t l = 0; l < count && status == ATTN_OK; l++)
-        status = add_layer(&s, specs[l], n, heads, err);
+    analyze_subject s = {0};
+    attn_spec **parsed = calloc(count + 1, sizeof *parsed);
+    attn_status status = parsed ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+    for (size_t k = 0; k < count && status == ATTN_OK; k++)
+        status = attn_spec_parse(&parsed[k], specs[k], err);
+    if (status == ATTN_OK)
+        status = add_layers(&s, parsed, count, n, heads, err);
     if (status == ATTN_OK) {
-        s.spec = name_of(&s, false);
+        s.spec = count == 1 ? strdup(attn_spec_text(parsed[0])) : name_of(&s, false);
         s.resolved = name_of(&s, true);
         if (!s.spec || !s.resolved)
             status = attn_fail(err, ATTN_ENOMEM, "out of memory");
     }
+    for (size_t k = 0; parsed && k < count; k++)
+        attn_spec_destroy(parsed[k]);
+    free(parsed);
     *out = s;
     if (status != ATTN_OK)
         analyze_subject_destroy(out);

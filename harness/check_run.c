@@ -205,19 +205,20 @@ static attn_status run_spec(state *s, const char *text, bool ours, attn_error *e
     return status;
 }
 
-/* Compares the pattern's callbacks; *conforms says how it came out. */
-static attn_status run_conformance(state *s, const attn_pattern *pattern, bool *conforms, attn_error *err)
+/* Compares the pattern's callbacks, or the rows of a composed spec with its definition; *conforms says how it came out. */
+static attn_status run_conformance(state *s, const attn_pattern *pattern, const char *spec, bool *conforms, attn_error *err)
 {
-    check_row row = {.kernel = "-", .isa = "-", .pattern = pattern->name};
+    const bool composed = spec && strcmp(pattern->name, "composed") == 0;
+    check_row row = {.kernel = "-", .isa = "-", .pattern = composed ? spec : pattern->name};
     char replay[TEXT];
     const char *origin = attn_pattern_origin(pattern);
-    bool plugin = strcmp(origin, "built-in") != 0;
-    snprintf(replay, sizeof replay, "attnlab check%s%s -p %s --seed %llu", plugin ? " --plugin " : "",
-             plugin ? origin : "", pattern->name, (unsigned long long)s->job->seed);
+    bool plugin = !composed && strcmp(origin, "built-in") != 0;
+    snprintf(replay, sizeof replay, "attnlab check%s%s -p %s%s%s --seed %llu", plugin ? " --plugin " : "",
+             plugin ? origin : "", composed ? "'" : "", row.pattern, composed ? "'" : "", (unsigned long long)s->job->seed);
     snprintf(crash_text, sizeof crash_text,
-             "attnlab: crashed while comparing the callbacks of %s; replay: %s\n", pattern->name, replay);
+             "attnlab: crashed while comparing the callbacks of %s; replay: %s\n", row.pattern, replay);
     attn_error why;
-    attn_status status = pattern_conform(pattern, s->job->seed, &row.cases, &why);
+    attn_status status = composed ? spec_conform(spec, &row.cases, &why) : pattern_conform(pattern, s->job->seed, &row.cases, &why);
     if (status != ATTN_OK && status != ATTN_EINVAL)
         return attn_fail(err, status, "%s", why.message);
     *conforms = status == ATTN_OK;
@@ -225,7 +226,7 @@ static attn_status run_conformance(state *s, const attn_pattern *pattern, bool *
         row.failures = 1;
         row.replay = replay;
         s->result.wrong_patterns++;
-        cli_complain(EXIT_WRONG, "WRONG: the callbacks of %s disagree: %s; replay: %s", pattern->name,
+        cli_complain(EXIT_WRONG, "WRONG: the callbacks of %s disagree: %s; replay: %s", row.pattern,
                      why.message, replay);
     }
     s->job->report(s->job->context, &row);
@@ -261,7 +262,7 @@ static attn_status run_pattern(state *s, const attn_pattern *pattern, attn_error
 {
     size_t count;
     bool conforms = true;
-    attn_status status = s->job->conformance ? run_conformance(s, pattern, &conforms, err) : ATTN_OK;
+    attn_status status = s->job->conformance ? run_conformance(s, pattern, NULL, &conforms, err) : ATTN_OK;
     if (status != ATTN_OK)
         return status;
     begin_rows(s, pattern->name, conforms ? NULL : "its callbacks disagree");
@@ -286,7 +287,7 @@ static attn_status run_users(state *s, const char *text, attn_error *err)
     bool conforms = true;
     attn_status status = attn_spec_parse(&spec, text, err);
     if (status == ATTN_OK && s->job->conformance)
-        status = run_conformance(s, attn_spec_pattern(spec), &conforms, err);
+        status = run_conformance(s, attn_spec_pattern(spec), text, &conforms, err);
     attn_spec_destroy(spec);
     if (status != ATTN_OK)
         return status;

@@ -144,10 +144,11 @@ static attn_status compare_spec(trial *t, const char *text)
 {
     attn_error why;
     attn_spec *spec;
-    attn_status status = spec_parse_as(&spec, t->pattern, text, &why);
+    const bool composed = t->pattern == &attn_pattern_composed;
+    attn_status status = composed ? attn_spec_parse(&spec, text, &why) : spec_parse_as(&spec, t->pattern, text, &why);
     if (status != ATTN_OK)
         return status == ATTN_EINVAL ? ATTN_OK : attn_fail(t->err, status, "%s", why.message);
-    size_t heads = t->pattern->flags & ATTN_PER_HEAD ? HEADS : 1;
+    size_t heads = composed || t->pattern->flags & ATTN_PER_HEAD ? HEADS : 1;
     for (size_t c = 0; status == ATTN_OK && c < EVERY_N + sizeof sizes / sizeof sizes[0]; c++) {
         size_t nq = c < EVERY_N ? c + 1 : sizes[c - EVERY_N].nq;
         size_t nk = c < EVERY_N ? c + 1 : sizes[c - EVERY_N].nk;
@@ -247,6 +248,22 @@ attn_status pattern_conform(const attn_pattern *pattern, uint64_t seed, size_t *
     *cases = t->cases;
     if (status == ATTN_OK && t->cases == 0)
         status = attn_fail(err, ATTN_EINVAL, "%s: refuses every value and size tried", pattern->name);
+    free(t);
+    return status;
+}
+
+attn_status spec_conform(const char *text, size_t *cases, attn_error *err)
+{
+    *cases = 0;
+    trial *t = calloc(1, sizeof *t);
+    if (!t)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory");
+    t->pattern = &attn_pattern_composed;
+    t->err = err;
+    attn_status status = compare_spec(t, text);
+    *cases = t->cases;
+    if (status == ATTN_OK && t->cases == 0)
+        status = attn_fail(err, ATTN_EINVAL, "%s: refuses every size tried", text);
     free(t);
     return status;
 }

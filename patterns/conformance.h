@@ -16,4 +16,7 @@
  * registered, but must be well-formed as attn_plugin_load() demands. Takes a second or so. */
 attn_status pattern_conform(const attn_pattern *pattern, uint64_t seed, size_t *cases, attn_error *err);
 
+/* The same for one spec, composed ones included, over all sizes. */
+attn_status spec_conform(const char *text, size_t *cases, attn_error *err);
+
 #endif

@@ -69,9 +69,22 @@ static attn_status bind_expression(attn_layout *layout, const attn_spec *spec, a
         return status;
     args->state = bound;
     layout->prepared = true;
-    layout->per_head = expr_per_head(spec->expression);
+    if (expr_per_head(spec->expression))
+        layout->distinct = args->heads;
     layout->expression = strdup(expr_text(spec->expression));
     return layout->expression ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+}
+
+static attn_status bind_composition(attn_layout *layout, const attn_spec *spec, attn_error *err)
+{
+    bound_composition *bound;
+    attn_status status = compose_bind(&bound, spec->composed, layout->args.nk, layout->args.heads, err);
+    if (status != ATTN_OK)
+        return status;
+    layout->args.state = bound;
+    layout->prepared = layout->composed = true;
+    layout->distinct = compose_distinct(bound);
+    return ATTN_OK;
 }
 
 /* Like snprintf: returns the length. */
@@ -82,6 +95,10 @@ static size_t write_text(const attn_layout *layout, char *out, size_t size)
     char separator = ':';
 #define PUT(...)                                                                                             \
     (used += (size_t)snprintf(used < size ? out + used : NULL, used < size ? size - used : 0, __VA_ARGS__))
+    if (layout->composed) {
+        PUT("%s", compose_text(layout->args.state));
+        return used;
+    }
     PUT("%s", pattern->name);
     if (layout->expression) {
         PUT(":\"%s\"", layout->expression);
@@ -116,11 +133,13 @@ attn_status attn_layout_create(attn_layout **out, const attn_spec *spec, size_t 
     if (!layout)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
     layout->pattern = spec->pattern;
-    layout->per_head = spec->pattern->flags & ATTN_PER_HEAD;
+    layout->distinct = spec->pattern->flags & ATTN_PER_HEAD ? heads : 1;
     layout->args = (attn_pattern_args){.nq = nq, .nk = nk, .heads = heads, .causal = spec->causal};
     status = resolve(layout, spec, err);
     if (status == ATTN_OK && spec->expression)
         status = bind_expression(layout, spec, err);
+    if (status == ATTN_OK && spec->composed)
+        status = bind_composition(layout, spec, err);
     if (status != ATTN_OK)
         goto cleanup;
 
@@ -172,7 +191,7 @@ bool attn_layout_causal(const attn_layout *layout)
 
 size_t attn_layout_distinct_heads(const attn_layout *layout)
 {
-    return layout->per_head ? layout->args.heads : 1;
+    return layout->distinct;
 }
 
 const char *attn_layout_text(const attn_layout *layout)
@@ -253,6 +272,8 @@ static uint64_t count_rows(const attn_layout *layout, size_t head)
 double attn_layout_tests(const attn_layout *layout, size_t head)
 {
     const attn_pattern_args *args = &layout->args;
+    if (layout->composed)
+        return compose_tests(args->state, head) * ((double)args->nq / (double)args->nk);
     if (layout->expression)
         return expr_tests(args->state, head % attn_layout_distinct_heads(layout)) * ((double)args->nq / (double)args->nk);
     if (layout->pattern->row)
@@ -275,7 +296,7 @@ uint64_t attn_layout_pairs_all_heads(const attn_layout *layout)
     if (distinct == 1)
         return heads * attn_layout_pairs(layout, 0);
     uint64_t pairs = 0;
-    for (size_t head = 0; head < heads; head++)
-        pairs += attn_layout_pairs(layout, head);
+    for (size_t head = 0; head < distinct; head++)
+        pairs += attn_layout_pairs(layout, head) * (heads / distinct + (head < heads % distinct));
     return pairs;
 }

@@ -8,8 +8,9 @@ struct attn_layout {
     const attn_pattern *pattern;
     attn_pattern_args args;
     bool prepared; /* there is a state, so release() is due */
-    bool per_head; /* the set depends on the head */
+    size_t distinct;  /* heads that differ */
     char *expression; /* of the pattern expr, else NULL */
+    bool composed;    /* of attn_pattern_composed: the state is a bound_composition */
     char *text;
 };
 

@@ -1,7 +1,7 @@
-/* Specs: name[:key=value,...], parsed against the registry.
+/* Simple specs: name[:key=value,...], parsed against the registry.
  *
  * A simple spec is parsed by simple(), which stops where the spec does; whoever calls it decides what may
- * follow. A value ends at a comma, a space or a parenthesis that it did not open: arithmetic holds no
+ * follow (compose_parse.c). A value ends at a comma, a space or a parenthesis that it did not open: arithmetic holds no
  * spaces, so that set operators between patterns, which have them on both sides, stay apart from it.
  *
  * What does not depend on n is checked here, so that it is refused before anything is measured; layout.c
@@ -15,10 +15,7 @@
 #include "base/suggest.h"
 #include "patterns/value.h"
 
-enum {
-    LONGEST = 4096, /* bytes of a spec */
-    QUOTED = 60     /* bytes of the user's text in a message */
-};
+enum { QUOTED = SPEC_QUOTED };
 
 static const attn_param causal_param = {
     .key = "causal", .min = 0, .max = 1, .fallback = "1", .help = "1: only keys up to the query's position"};
@@ -37,7 +34,7 @@ typedef struct parser {
     attn_spec *spec;
     char *room;                             /* where the next canonical value goes */
     const char *canonical[ATTN_MAX_PARAMS]; /* of values the user wrote */
-    bool causal_given, expression_given;
+    bool causal_given, expression_given, nested;
     attn_error *err;
 } parser;
 
@@ -309,13 +306,21 @@ static size_t characters_of_a_name(const char *text)
     return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
 }
 
+/* Whether a comma is followed by key=, rather than by another operand. */
+static bool continues(const parser *p)
+{
+    const char *at = p->at + 1 + strspn(p->at + 1, " \t");
+    const size_t name = characters_of_a_name(at);
+    return !p->nested || *p->at != ',' || (name && at[name] == '=');
+}
+
 /* name[:key=value,...], name:"expression"[,key=value...] */
 static attn_status simple(parser *p)
 {
     attn_spec *spec = p->spec;
     piece name = {p->at, characters_of_a_name(p->at)};
     p->at += name.length;
-    if (*p->at && !strchr(": \t", *p->at)) {
+    if (*p->at && !strchr(p->nested ? ":,) \t" : ": \t", *p->at)) {
         piece all = {p->text, strlen(p->text)};
         return attn_fail(p->err, ATTN_EINVAL,
                          "'%.*s' is not a known pattern; a spec is name or name:key=value,...", QUOTE(all));
@@ -328,7 +333,7 @@ static attn_status simple(parser *p)
     bool varies = false;
     char separator = ':';
     attn_status status = spec->pattern == &attn_pattern_expr ? expression(p, &separator) : ATTN_OK;
-    for (; status == ATTN_OK && *p->at == separator; separator = ',') {
+    for (; status == ATTN_OK && *p->at == separator && continues(p); separator = ',') {
         p->at++;
         skip_spaces(p);
         status = pair(p, &varies);
@@ -361,27 +366,17 @@ static void write_text(const parser *p)
     }
 }
 
-attn_status spec_parse_as(attn_spec **out, const attn_pattern *pattern, const char *text, attn_error *err)
+attn_status spec_parse_simple(attn_spec **out, const attn_pattern *pattern, const char **text, bool nested, attn_error *err)
 {
     *out = NULL;
-    size_t length = strnlen(text, LONGEST + 1);
-    if (length > LONGEST)
-        return attn_fail(err, ATTN_EINVAL, "spec '%.40s...' is longer than %d bytes", text, LONGEST);
-
     attn_spec *spec = calloc(1, sizeof *spec);
     if (!spec)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
-    parser p = {.text = text, .at = text, .as = pattern, .spec = spec, .err = err};
+    parser p = {.text = *text, .at = *text, .as = pattern, .spec = spec, .nested = nested, .err = err};
     attn_status status;
     *spec = (attn_spec){.causal = true};
-    skip_spaces(&p);
-    if (!*p.at) {
-        status =
-            attn_fail(err, ATTN_EINVAL, "the spec is empty; it should be a pattern's name, such as dense");
-        goto cleanup;
-    }
-    /* Values and defaults, with a terminator each; a default is not part of `length`, hence its bound. */
-    size_t room = SPEC_GROWTH * (length + ATTN_MAX_PARAMS * 128) + 2 * ATTN_MAX_PARAMS;
+    /* Values and defaults, with a terminator each; a default is not part of the text, hence its bound. */
+    const size_t length = strlen(*text), room = SPEC_GROWTH * (length + ATTN_MAX_PARAMS * 128) + 2 * ATTN_MAX_PARAMS;
     spec->storage = malloc(room);
     spec->text = malloc(room + length);
     if (!spec->storage || !spec->text) {
@@ -392,15 +387,8 @@ attn_status spec_parse_as(attn_spec **out, const attn_pattern *pattern, const ch
     status = simple(&p);
     if (status != ATTN_OK)
         goto cleanup;
-    piece parsed = {text, (size_t)(p.at - text)};
-    skip_spaces(&p);
-    if (*p.at) {
-        piece all = {text, length}, rest = {p.at, strlen(p.at)};
-        status = attn_fail(err, ATTN_EINVAL, "'%.*s' is not a known pattern: unexpected '%.*s' after '%.*s'",
-                           QUOTE(all), QUOTE(rest), QUOTE(parsed));
-        goto cleanup;
-    }
     write_text(&p);
+    *text = p.at;
     *out = spec;
     spec = NULL;
 
@@ -409,16 +397,12 @@ cleanup:
     return status;
 }
 
-attn_status attn_spec_parse(attn_spec **out, const char *text, attn_error *err)
-{
-    return spec_parse_as(out, NULL, text, err);
-}
-
 void attn_spec_destroy(attn_spec *spec)
 {
     if (!spec)
         return;
     expr_destroy(spec->expression);
+    compose_destroy(spec->composed);
     free(spec->text);
     free(spec->storage);
     free(spec);

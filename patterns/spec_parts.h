@@ -3,6 +3,7 @@
 #define PATTERNS_SPEC_PARTS_H
 
 #include "attn/spec.h"
+#include "patterns/compose.h"
 #include "patterns/expr.h"
 
 /* The value of one parameter: a number or word, or an expression to be resolved at n. */
@@ -17,12 +18,21 @@ struct attn_spec {
     uint32_t literal;                  /* bit p: parameter p was written as a plain number or word */
     spec_value value[ATTN_MAX_PARAMS]; /* defaults where the user wrote nothing */
     expr *expression; /* of the pattern expr, else NULL */
+    composition *composed; /* of attn_pattern_composed, else NULL */
     char *text;
     char *storage; /* the texts of expressions of n */
 };
 
 /* attn_spec_parse(), except that the name in `text` stands for `pattern`, registered or not. */
 attn_status spec_parse_as(attn_spec **out, const attn_pattern *pattern, const char *text, attn_error *err);
+
+/* A simple spec at *text, which is set behind it. With `nested`, a comma that no key= follows ends it too. */
+attn_status spec_parse_simple(attn_spec **out, const attn_pattern *pattern, const char **text, bool nested, attn_error *err);
+
+enum {
+    SPEC_LONGEST = 4096, /* bytes of a spec */
+    SPEC_QUOTED = 60     /* bytes of the user's text in a message */
+};
 
 /* Parses one value of `param`, not terminated, writing its canonical text (at most SPEC_GROWTH * length + 1
  * bytes) to `canonical`, which out->expression may point to. The message begins with `owner`, the pattern's

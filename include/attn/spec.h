@@ -10,6 +10,18 @@
  * The pattern expr takes a condition in double quotes, expr:"i-j < 64 || j % 128 >= 120": C's operators and precedence
  * over integers, the query i, the key j, the number of keys n and the query head h (from 0), with min, max and abs;
  * `/` and `//` are floor division, `%` takes the divisor's sign, x/0 = 0 and x%0 = x.
+ *
+ * Specs compose, with a space on both sides of the operators; ~ binds tightest, then &, then | and - left to right:
+ *
+ *   A | B   A & B   A - B   ~A      union, intersection, difference, complement; parentheses
+ *   heads(A, B, ...)                head g has operand g modulo their number
+ *   layers(A, 3*B, ...)             layers of a stack, the first applied first: outermost, and only for analysis
+ *   blocks(A, 64)                   query i sees key j where A lets i/64 see j/64 (and j <= i when A is causal)
+ *   shift(A, 16)                    query i sees key j where A lets it see j + 16
+ *   transpose(A)                    query i sees key j where A lets j see i; not causal
+ *
+ * ~A is what A leaves of the causal triangle, or of the square when A has a part with causal=0. In parentheses an operand ends at a
+ * comma that no key= follows.
  * A spec is immutable and knows no n; attn_layout_create() resolves it. */
 #ifndef ATTN_SPEC_H
 #define ATTN_SPEC_H
@@ -33,7 +45,12 @@ ATTN_API void attn_spec_destroy(attn_spec *spec);
  * as the spec. */
 ATTN_API const char *attn_spec_text(const attn_spec *spec);
 
+/* Of a composed spec: a descriptor named "composed", which is not registered. */
 ATTN_API const attn_pattern *attn_spec_pattern(const attn_spec *spec);
+
+/* Layers of layers(...), 1 for any other spec, and each of them (0 is applied first), valid as long as the spec; NULL beyond. */
+ATTN_API size_t attn_spec_layers(const attn_spec *spec);
+ATTN_API const attn_spec *attn_spec_layer(const attn_spec *spec, size_t layer);
 
 #ifdef __cplusplus
 }

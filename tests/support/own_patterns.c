@@ -11,6 +11,7 @@ attn_layout *own_layout(const attn_pattern *pattern, size_t nq, size_t nk, size_
     if (!layout)
         abort();
     *layout = (attn_layout){.pattern = pattern, .text = (char *)(uintptr_t)pattern->name,
+                            .distinct = pattern->flags & ATTN_PER_HEAD ? heads : 1,
                             .args = {.nq = nq, .nk = nk, .heads = heads, .causal = true}};
     return layout;
 }
