@@ -277,6 +277,57 @@ static int import(const args *a, const char *const *operands)
     return status ? cli_fail(status, &err) : EXIT_FINE;
 }
 
+/* ---- merge ---- */
+
+/* What another database holds, as an export, which is looked through. */
+static attn_status read_database(const char *file, char **text, size_t *size, attn_error *err)
+{
+    store *s = NULL;
+    attn_status status = store_open(&s, file, STORE_READ, err);
+    FILE *out = status ? NULL : open_memstream(text, size);
+    if (!status && !out)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", file);
+    if (!status)
+        status = store_export(s, false, out, err);
+    if (out && fclose(out) != 0 && !status)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", file);
+    store_close(s);
+    return status ? status : store_import_check(file, *text, *size, err);
+}
+
+/* All are read before anything is written; then each is added in one transaction. What is there already stays, and everything has an
+ * id, so neither order nor repetition matters. */
+static int merge(const args *a, const char *const *files, size_t count)
+{
+    attn_error err;
+    store *s = NULL;
+    store_counts sum = {0};
+    char **texts = calloc(count, sizeof *texts);
+    size_t *sizes = calloc(count, sizeof *sizes);
+    attn_status status = texts && sizes ? ATTN_OK : attn_fail(&err, ATTN_ENOMEM, "out of memory");
+    for (size_t i = 0; i < count && !status; i++)
+        status = read_database(files[i], &texts[i], &sizes[i], &err);
+    if (!status)
+        status = store_open(&s, store_path(cli_text(a, "db")), STORE_WRITE, &err);
+    for (size_t i = 0; i < count && !status; i++) {
+        store_counts counts = {0};
+        status = store_import(s, files[i], texts[i], sizes[i], &counts, &err);
+        sum.runs += counts.runs;
+        sum.measurements += counts.measurements;
+        sum.samples += counts.samples;
+        sum.known += counts.known;
+    }
+    if (!status)
+        fprintf(stderr, "%s: %zu runs, %zu measurements and %zu samples added from %zu database%s, %zu measurements known already\n",
+                store_file(s), sum.runs, sum.measurements, sum.samples, count, count == 1 ? "" : "s", sum.known);
+    store_close(s);
+    for (size_t i = 0; texts && i < count; i++)
+        free(texts[i]);
+    free(texts);
+    free(sizes);
+    return status ? cli_fail(status, &err) : EXIT_FINE;
+}
+
 /* ---- stamp ---- */
 
 static int stamp(const args *a, const char *const *operands)
@@ -389,6 +440,10 @@ static int run(const args *a)
     size_t count = cli_operands(a, &words);
     if (strcmp(words[0], "wisdom") == 0)
         return wisdom(a, words + 1, count - 1);
+    if (strcmp(words[0], "merge") == 0 && (count < 2 || cli_given(a, "o")))
+        return cli_complain(EXIT_INPUT, "usage: attnlab db merge FILE... [--db FILE], without -o");
+    if (strcmp(words[0], "merge") == 0)
+        return merge(a, words + 1, count - 1);
     for (size_t i = 0; i < sizeof actions / sizeof actions[0]; i++) {
         const action *x = &actions[i];
         if (strcmp(words[0], x->name) != 0)
@@ -400,14 +455,14 @@ static int run(const args *a)
             return cli_complain(EXIT_INPUT, "db %s takes no -o; usage: %s", x->name, x->usage);
         return x->run(a, words + 1);
     }
-    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import, stamp, wisdom", words[0]);
+    return cli_complain(EXIT_INPUT, "db %.60s: not one of path, check, sql, export, import, merge, stamp, wisdom", words[0]);
 }
 
 const command cmd_db = {
     .name = "db",
-    .operands = "path|check|sql|export|import|stamp|wisdom",
+    .operands = "path|check|sql|export|import|merge|stamp|wisdom",
     .min_operands = 1,
-    .max_operands = 3,
+    .max_operands = 1025,
     .summary = "the database of results",
     .details =
         "  attnlab db path               where it is\n"
@@ -415,6 +470,8 @@ const command cmd_db = {
         "  attnlab db sql 'SELECT ...'   one query, reading only\n"
         "  attnlab db export > FILE      all of it as text; equal content, equal bytes\n"
         "  attnlab db import FILE        adds what an export holds and the database lacks\n"
+        "  attnlab db merge FILE...      the same from other databases; neither order\n"
+        "                                nor repetition matters\n"
         "  attnlab db wisdom             what --plan measure has learned, as text\n"
         "  attnlab db wisdom import FILE adds such text; wisdom forget removes it all\n"
         "  attnlab db stamp LABEL COMMAND\n"

@@ -38,6 +38,8 @@ static const option options[] = {
     {"lane", OPTION_CHOICE, "LANE", "time: on the machine; callgrind: instructions of one run, counted by valgrind", "time", 0, 0,
      LANE_CHOICES, false},
     {"inject", OPTION_SECONDS, "PERCENT", "repeat that share of the work, to see who notices", NULL, 0, 0, NULL, false},
+    {"shard", OPTION_TEXT, "I/N", "measure the I-th of N parts of the cells, for N machines; 'attnlab db merge' joins them", NULL, 0, 0, NULL,
+     false},
     {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all",
      NULL, 0, 0, NULL, false},
     {"label", OPTION_TEXT, "TEXT", "kept with the run", NULL, 0, 0, NULL, false},
@@ -85,6 +87,17 @@ static attn_status check_injection(const run_request *r, const args *a, attn_err
                                   : ATTN_OK;
 }
 
+static attn_status parse_shard(run_request *r, const char *text, attn_error *err)
+{
+    char first[24] = "";
+    const char *slash = strchr(text, '/');
+    if (slash && (size_t)(slash - text) < sizeof first)
+        memcpy(first, text, (size_t)(slash - text));
+    if (!slash || !cli_parse_size(first, &r->shard) || !cli_parse_size(slash + 1, &r->shards) || r->shard < 1 || r->shard > r->shards)
+        return attn_fail(err, ATTN_EINVAL, "--shard %.40s is not I/N with I from 1 to N, such as 2/8", text);
+    return ATTN_OK;
+}
+
 static attn_status make_request(run_request *out, const args *a, attn_error *err)
 {
     static const char *const families[] = {"dense", "local", "strided", "fixed"};
@@ -122,6 +135,8 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
     attn_status status = ext_check_given(r.exts, r.ext_count, err);
     if (!status && ext_is_name(r.kernel))
         status = check_external(&r, cli_flag(a, "explain"), err);
+    if (!status && cli_given(a, "shard"))
+        status = parse_shard(&r, cli_text(a, "shard"), err);
     if (!status && r.inject > 0)
         status = check_injection(&r, a, err);
     if (!status && r.lane == LANE_CALLGRIND)
@@ -280,6 +295,11 @@ static int run(const args *a)
     if (!status)
         status = sweep_create(&cells, &request, &err);
     request.plan = plan;
+    if (!status && !cells.count) { /* more parts than cells */
+        fprintf(stderr, "attnlab: no cells fall to part %zu of %zu\n", request.shard, request.shards);
+        code = EXIT_FINE;
+        goto cleanup;
+    }
     if (!status && explain) {
         status = run_explain(stdout, (emit_format)cli_choice(a, "o"), &request, &cells, &err);
         code = status ? cli_fail(status, &err) : EXIT_FINE;
@@ -353,6 +373,9 @@ const command cmd_run = {
         "diagnosis. What lanes measure is never held against each other.\n"
         "\n"
         "  attnlab run --lane callgrind -p dense -p local -n 512 --heads 2 --kernel avx2\n"
+        "\n"
+        "--shard 2/8 measures the second of eight parts of the sweep. Every part is a run of its own, on whatever machine; 'attnlab "
+        "db merge' joins the databases (docs/SHARING.md).\n"
         "\n"
         "--inject 5 computes 5% of the work twice: the numbers stay, the cost grows. Such measurements are marked, and left "
         "out of plots and fits.\n"

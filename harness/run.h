@@ -54,6 +54,7 @@ typedef struct run_request {
     size_t runs;    /* to be timed, one by one; 0: as many as the noise needs */
     lane lane;
     double inject;  /* share of the work that is repeated, to try who notices; 0: none */
+    size_t shard, shards; /* of the cells, only every shards-th from the shard-th on; 0: all */
     const char *program; /* another attnlab that measures; NULL: this one */
     metric_set metrics;
     const char *const *plugins;
