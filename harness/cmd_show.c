@@ -9,6 +9,7 @@
 #include "base/outfile.h"
 #include "harness/cli.h"
 #include "harness/image.h"
+#include "harness/mask_export.h"
 
 enum {
     DEFAULT_WIDTH = 80,   /* of what is no terminal */
@@ -34,12 +35,16 @@ static const option options[] = {
     {"svg", OPTION_TEXT, "FILE", "write an SVG", NULL, 0, 0, NULL, false},
     {"pbm", OPTION_TEXT, "FILE", "write a bitmap of all pairs shown (PBM)", NULL, 0, 0, NULL, false},
     {"npy", OPTION_TEXT, "FILE", "write all pairs shown as a NumPy array, bool [rows,keys]", NULL, 0, 0, NULL, false},
+    {"csr", OPTION_TEXT, "PREFIX", "write PREFIX.indptr.npy and PREFIX.indices.npy: the keys of every row shown", NULL, 0, 0, NULL, false},
+    {"flex", OPTION_TEXT, "PREFIX", "write a block mask as FlexAttention has it: PREFIX.kv_num_blocks.npy, PREFIX.kv_indices.npy (blocks with some "
+     "pairs), and the same with full_ (with all); all heads that differ", NULL, 0, 0, NULL, false},
+    {"block", OPTION_SIZE, "B", "queries and keys of a block, for --flex", "128", 1, ATTN_MAX_N, NULL, false},
     {0},
 };
 
 typedef struct subject {
     attn_layout *layout;
-    size_t head, pixels;
+    size_t head, pixels, block;
     mask_window window; /* what is shown */
     char title[TITLE], caption[TITLE];
 } subject;
@@ -79,13 +84,52 @@ static attn_status write_npy(FILE *out, const subject *s, attn_error *err)
     return image_npy(out, s->layout, s->head, &s->window, err);
 }
 
+static attn_status write_indptr(FILE *out, const subject *s, attn_error *err)
+{
+    return mask_write_indptr(out, s->layout, s->head, &s->window, err);
+}
+
+static attn_status write_indices(FILE *out, const subject *s, attn_error *err)
+{
+    return mask_write_indices(out, s->layout, s->head, &s->window, err);
+}
+
+static attn_status write_counts(FILE *out, const subject *s, attn_error *err)
+{
+    return mask_write_block_counts(out, s->layout, s->block, false, err);
+}
+
+static attn_status write_blocks(FILE *out, const subject *s, attn_error *err)
+{
+    return mask_write_block_indices(out, s->layout, s->block, false, err);
+}
+
+static attn_status write_full_counts(FILE *out, const subject *s, attn_error *err)
+{
+    return mask_write_block_counts(out, s->layout, s->block, true, err);
+}
+
+static attn_status write_full_blocks(FILE *out, const subject *s, attn_error *err)
+{
+    return mask_write_block_indices(out, s->layout, s->block, true, err);
+}
+
 static const struct format {
     const char *option;
     attn_status (*write)(FILE *out, const subject *s, attn_error *err);
     unsigned pairs_per_byte; /* of a format that holds every pair; 0: it does not */
     bool binary;
-} formats[] = {{"png", write_png, 0, true}, {"svg", write_svg, 0, false}, {"pbm", write_pbm, 8, true},
-               {"npy", write_npy, 1, true}};
+    const char *ending; /* of one of several files, behind what the option says; else NULL */
+} formats[] = {{"png", write_png, 0, true, NULL},
+               {"svg", write_svg, 0, false, NULL},
+               {"pbm", write_pbm, 8, true, NULL},
+               {"npy", write_npy, 1, true, NULL},
+               {"csr", write_indptr, 0, true, ".indptr.npy"},
+               {"csr", write_indices, 0, true, ".indices.npy"},
+               {"flex", write_counts, 0, true, ".kv_num_blocks.npy"},
+               {"flex", write_blocks, 0, true, ".kv_indices.npy"},
+               {"flex", write_full_counts, 0, true, ".full_kv_num_blocks.npy"},
+               {"flex", write_full_blocks, 0, true, ".full_kv_indices.npy"}};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 /* Whether all files asked for can be written as asked. */
@@ -106,6 +150,8 @@ static attn_status check_files(const args *a, const subject *s, size_t *count, a
                              "--rows and --cols, or --png, which takes any",
                              formats[f].option, (unsigned long long)nq, (unsigned long long)nk,
                              (unsigned long long)(MOST_BYTES >> 20));
+        if (formats[f].ending && (!*path || strcmp(path, "-") == 0))
+            return attn_fail(err, ATTN_EINVAL, "--%s %s makes several files: give what their names begin with", formats[f].option, path);
         if (strcmp(path, "-") != 0)
             continue;
         if (++to_stdout > 1)
@@ -122,11 +168,15 @@ static attn_status check_files(const args *a, const subject *s, size_t *count, a
 static attn_status write_files(const args *a, const subject *s, attn_error *err)
 {
     outfile files[FORMATS] = {{0}};
+    char names[FORMATS][4096];
     attn_status status = ATTN_OK;
     for (size_t f = 0; f < FORMATS && status == ATTN_OK; f++) {
         const char *path = cli_text(a, formats[f].option);
-        if (path)
-            status = outfile_open(&files[f], path, err);
+        if (!path)
+            continue;
+        const int length = snprintf(names[f], sizeof names[f], "%s%s", path, formats[f].ending ? formats[f].ending : "");
+        status = length < (int)sizeof names[f] ? outfile_open(&files[f], names[f], err)
+                                               : attn_fail(err, ATTN_EINVAL, "--%s %.60s...: too long", formats[f].option, path);
     }
     for (size_t f = 0; f < FORMATS && status == ATTN_OK; f++) {
         if (files[f].stream)
@@ -252,7 +302,7 @@ static int run(const args *a)
     cli_operands(a, &operands);
     size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
     size_t heads = cli_size(a, "heads");
-    subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels")};
+    subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels"), .block = cli_size(a, "block")};
     if (s.head >= heads)
         return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads, 0 to %zu; --heads sets how many",
                             s.head, heads, heads - 1);
@@ -271,6 +321,8 @@ static int run(const args *a)
         status = take_range(a, "cols", n, &s.window.key, &s.window.key_end, &err);
     if (status == ATTN_OK && (cli_given(a, "rows") || cli_given(a, "cols")))
         status = describe_window(&s, &err);
+    if (status == ATTN_OK && cli_text(a, "flex") && (cli_given(a, "rows") || cli_given(a, "cols")))
+        status = attn_fail(&err, ATTN_EINVAL, "--flex writes whole masks: leave out --rows and --cols");
     if (status == ATTN_OK)
         status = check_files(a, &s, &files, &err);
     if (status == ATTN_OK)
@@ -290,7 +342,10 @@ const command cmd_show = {
         "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
         "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
         "'#' is allowed and '.' is not. --rows and --cols cut out a part, in the terminal and in every file. "
-        "A FILE of - is standard output.",
+        "A FILE of - is standard output.\n"
+        "\n"
+        "What --npy, --pbm, --csr and --flex write can be used as a pattern: mask:\"FILE.npy\", mask:\"FILE.pbm\", "
+        "mask:\"PREFIX.indptr.npy\", mask:\"PREFIX.kv_num_blocks.npy\",block=128.",
     .options = options,
     .run = run,
 };

@@ -75,6 +75,24 @@ static attn_status bind_expression(attn_layout *layout, const attn_spec *spec, a
     return layout->expression ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
 }
 
+static attn_status bind_file(attn_layout *layout, const attn_spec *spec, attn_error *err)
+{
+    attn_pattern_args *args = &layout->args;
+    mask_runs *mask;
+    attn_status status = mask_read(&mask, spec->file, args->nk, args->v[MASK_BLOCK], err);
+    if (status != ATTN_OK)
+        return status;
+    args->state = mask;
+    layout->prepared = true;
+    layout->distinct = mask_heads(mask) < args->heads ? mask_heads(mask) : args->heads;
+    const size_t id = mask_id(mask);
+    if (args->v[MASK_ID] && args->v[MASK_ID] != id)
+        return attn_fail(err, ATTN_EINVAL, "mask: %s holds other pairs, id=%zu, than those of id=%zu", spec->file, id, args->v[MASK_ID]);
+    args->v[MASK_ID] = id;
+    layout->file = strdup(spec->file);
+    return layout->file ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+}
+
 static attn_status bind_composition(attn_layout *layout, const attn_spec *spec, attn_error *err)
 {
     bound_composition *bound;
@@ -102,6 +120,10 @@ static size_t write_text(const attn_layout *layout, char *out, size_t size)
     PUT("%s", pattern->name);
     if (layout->expression) {
         PUT(":\"%s\"", layout->expression);
+        separator = ',';
+    }
+    if (layout->file) {
+        PUT(":\"%s\"", layout->file);
         separator = ',';
     }
     for (size_t p = 0; p < spec_param_count(pattern); p++) {
@@ -138,6 +160,8 @@ attn_status attn_layout_create(attn_layout **out, const attn_spec *spec, size_t 
     status = resolve(layout, spec, err);
     if (status == ATTN_OK && spec->expression)
         status = bind_expression(layout, spec, err);
+    if (status == ATTN_OK && spec->file)
+        status = bind_file(layout, spec, err);
     if (status == ATTN_OK && spec->composed)
         status = bind_composition(layout, spec, err);
     if (status != ATTN_OK)
@@ -165,6 +189,7 @@ void attn_layout_destroy(attn_layout *layout)
     if (layout->prepared && layout->pattern->release)
         layout->pattern->release(&layout->args);
     free(layout->expression);
+    free(layout->file);
     free(layout->text);
     free(layout);
 }

@@ -10,6 +10,7 @@ struct attn_layout {
     bool prepared; /* there is a state, so release() is due */
     size_t distinct;  /* heads that differ */
     char *expression; /* of the pattern expr, else NULL */
+    char *file;       /* of the pattern mask, else NULL */
     bool composed;    /* of attn_pattern_composed: the state is a bound_composition */
     char *text;
 };

@@ -301,6 +301,19 @@ static attn_status expression(parser *p, char *separator)
     return expr_parse(&p->spec->expression, text, length, p->err);
 }
 
+/* :"FILE", which may not be left out. */
+static attn_status file(parser *p, char *separator)
+{
+    const char *text = p->at + 1;
+    size_t length = *p->at == ':' && *text == '"' ? strcspn(++text, "\"") : 0;
+    if (!length || !text[length])
+        return attn_fail(p->err, ATTN_EINVAL, "mask: a file in quotes is missing; it should be mask:\"FILE.npy\"");
+    p->spec->file = strndup(text, length);
+    p->at = text + length + 1;
+    *separator = ',';
+    return p->spec->file ? ATTN_OK : attn_fail(p->err, ATTN_ENOMEM, "out of memory");
+}
+
 static size_t characters_of_a_name(const char *text)
 {
     return strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
@@ -327,12 +340,16 @@ static attn_status simple(parser *p)
     }
     char buffer[QUOTED + 1];
     spec->pattern = p->as ? p->as : attn_pattern_find(terminated(name, buffer));
+    if (!spec->pattern && same(name, attn_pattern_mask.name, strlen(attn_pattern_mask.name)))
+        spec->pattern = &attn_pattern_mask; /* not registered: it says nothing without a file */
     if (!spec->pattern)
         return unknown_name(p, name);
 
     bool varies = false;
     char separator = ':';
-    attn_status status = spec->pattern == &attn_pattern_expr ? expression(p, &separator) : ATTN_OK;
+    attn_status status = spec->pattern == &attn_pattern_expr   ? expression(p, &separator)
+                         : spec->pattern == &attn_pattern_mask ? file(p, &separator)
+                                                               : ATTN_OK;
     for (; status == ATTN_OK && *p->at == separator && continues(p); separator = ',') {
         p->at++;
         skip_spaces(p);
@@ -351,6 +368,10 @@ static void write_text(const parser *p)
     at = stpcpy(at, spec->pattern->name);
     if (p->expression_given) {
         at = stpcpy(stpcpy(stpcpy(at, ":\""), expr_text(spec->expression)), "\"");
+        separator = ',';
+    }
+    if (spec->file) {
+        at = stpcpy(stpcpy(stpcpy(at, ":\""), spec->file), "\"");
         separator = ',';
     }
     for (size_t i = 0; i < spec_param_count(spec->pattern); i++) {
@@ -402,6 +423,7 @@ void attn_spec_destroy(attn_spec *spec)
     if (!spec)
         return;
     expr_destroy(spec->expression);
+    free(spec->file);
     compose_destroy(spec->composed);
     free(spec->text);
     free(spec->storage);

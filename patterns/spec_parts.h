@@ -5,6 +5,7 @@
 #include "attn/spec.h"
 #include "patterns/compose.h"
 #include "patterns/expr.h"
+#include "patterns/mask.h"
 
 /* The value of one parameter: a number or word, or an expression to be resolved at n. */
 typedef struct spec_value {
@@ -18,6 +19,7 @@ struct attn_spec {
     uint32_t literal;                  /* bit p: parameter p was written as a plain number or word */
     spec_value value[ATTN_MAX_PARAMS]; /* defaults where the user wrote nothing */
     expr *expression; /* of the pattern expr, else NULL */
+    char *file;       /* of the pattern mask, else NULL */
     composition *composed; /* of attn_pattern_composed, else NULL */
     char *text;
     char *storage; /* the texts of expressions of n */

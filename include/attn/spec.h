@@ -2,6 +2,7 @@
  *
  *   spec   = name [ ":" key "=" value { "," key "=" value } ]
  *          | "expr" ":" '"' expression of i, j, n, h '"' { "," key "=" value }
+ *          | "mask" ":" '"' file '"' { "," key "=" value }
  *   value  = integer [k|m] | word of the parameter's choices | expression of n: + - * / ( ) sqrt(...)
  *
  * `causal=0|1` is a key of every pattern (1 is the default). Spaces may stand after a comma and round the
@@ -10,6 +11,10 @@
  * The pattern expr takes a condition in double quotes, expr:"i-j < 64 || j % 128 >= 120": C's operators and precedence
  * over integers, the query i, the key j, the number of keys n and the query head h (from 0), with min, max and abs;
  * `/` and `//` are floor division, `%` takes the divisor's sign, x/0 = 0 and x%0 = x.
+ *
+ * The pattern mask reads a file when a layout is made: *.npy (bool or 8-bit integers, [n,n] or [heads,n,n]), *.pbm, CSR
+ * (*.indptr.npy beside *.indices.npy), or FlexAttention's block mask (*.kv_num_blocks.npy beside *.kv_indices.npy, and full_ ones; block=128).
+ * Its resolved text has id=, a number that other content has not.
  *
  * Specs compose, with a space on both sides of the operators; ~ binds tightest, then &, then | and - left to right:
  *
