@@ -16,6 +16,7 @@ extern const command cmd_changepoints;
 extern const command cmd_bisect;
 extern const command cmd_fit;
 extern const command cmd_plot;
+extern const command cmd_report;
 extern const command cmd_db;
 extern const command cmd_doctor;
 extern const command cmd_adapter;
@@ -38,6 +39,7 @@ const command *const commands[] = {
     &cmd_bisect,
     &cmd_fit,
     &cmd_plot,
+    &cmd_report,
     &cmd_db,
     &cmd_doctor,
     &cmd_adapter,

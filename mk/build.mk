@@ -52,6 +52,7 @@ $(B)/harness/build_info.o: CPPFLAGS_ALL += -I$(B) -DBUILD_COMPILER='"$(shell $(C
 
 # SQL embedded in an object (see the file).
 $(B)/harness/store_schema.o: $(wildcard harness/*.sql)
+$(B)/harness/report.o: $(wildcard harness/report/*)
 
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PROGRAM_OBJECTS))
 
