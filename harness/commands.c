@@ -3,6 +3,7 @@
 
 extern const command cmd_list;
 extern const command cmd_show;
+extern const command cmd_explore;
 extern const command cmd_analyze;
 extern const command cmd_eval;
 extern const command cmd_input;
@@ -26,6 +27,7 @@ extern const command cmd_calibrate;
 const command *const commands[] = {
     &cmd_list,
     &cmd_show,
+    &cmd_explore,
     &cmd_analyze,
     &cmd_eval,
     &cmd_input,

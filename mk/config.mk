@@ -35,7 +35,7 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -I. $(CPPFLAGS)
 CFLAGS_ALL := $(FLAGS) $(WARNINGS) $(CFLAGS)
 LDFLAGS_ALL := $(MODE_$(MODE)) -fopenmp -pthread -Wl,--export-dynamic $(LDFLAGS)
 LIB_LIBS := -lm -ldl
-PROGRAM_LIBS := -lsqlite3 -lpfm -lpng $(LIB_LIBS)
+PROGRAM_LIBS := -lsqlite3 -lpfm -lpng -lncursesw -ltinfo $(LIB_LIBS)
 
 # A file named *_avx2.c is compiled for AVX2, *_avx512.c for AVX-512 and so on; nothing else is.
 # Flags that the compiler does not know are left out, and the file then says so in its descriptor.

@@ -7,7 +7,7 @@
 # DEPS=auto    apt-get when root (or with passwordless sudo); otherwise print the command and stop
 set -euo pipefail
 
-build=(gcc make libc6-dev libsqlite3-dev libpfm4-dev libpng-dev pkg-config)
+build=(gcc make libc6-dev libsqlite3-dev libpfm4-dev libpng-dev libncurses-dev pkg-config)
 test=(libcriterion-dev libsimde-dev git)
 plots=(gnuplot-nox)
 cov=(gcovr)
