@@ -25,7 +25,8 @@ static const option options[] = {
     {"metrics", OPTION_TEXT, "LIST", "metrics", NULL, 0, 0, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds for each pass", NULL, 0, 0, NULL, false},
     {"runs", OPTION_SIZE, "N", "runs to be timed, 0: as many as the noise needs", NULL, 0, 1000000, NULL, false},
-    {"lane", OPTION_CHOICE, "LANE", "how it is measured", "time", 0, 0, LANE_CHOICES, false},
+    {"lane", OPTION_CHOICE, "LANE", "how it is measured", "time", 0, 0, LANE_NAMES, false},
+    {"stop", OPTION_TEXT, "RULE", "when to stop", NULL, 0, 0, NULL, false},
     {"inject", OPTION_SECONDS, "PERCENT", "share of the work to be repeated", NULL, 0, 0, NULL, false},
     EXT_OPTIONS,
     {0},
@@ -34,7 +35,7 @@ static const option options[] = {
 /* Options that `run` does not always give. */
 static bool may_lack(const option *o)
 {
-    return o->repeat || strcmp(o->name, "lane") == 0 || strcmp(o->name, "inject") == 0;
+    return o->repeat || strcmp(o->name, "lane") == 0 || strcmp(o->name, "stop") == 0 || strcmp(o->name, "inject") == 0;
 }
 
 static void *tensor(size_t batch, size_t heads, size_t rows, size_t row_bytes)
@@ -70,6 +71,8 @@ static attn_status measure(bench *b, const metric_set *set, attn_error *err)
 typedef struct means {
     const char *lowering;
     double inject;      /* share of the work that is repeated; 0: none */
+    bool cold;          /* operands are flushed before each run */
+    stop_rule stop;
     ext_start external; /* command NULL: a kernel of ours */
 } means;
 
@@ -125,6 +128,8 @@ static attn_status prepare_and_measure(const cell *c, const means *how, const me
         .lse = tensor(c->batch, c->heads, c->n, sizeof(float)),
         .seconds = seconds,
         .runs = runs,
+        .cold = how->cold,
+        .stop = how->stop,
     };
     attn_status status = ATTN_OK;
     if (!b.q || !b.k || !b.v || !b.o || !b.lse)
@@ -177,8 +182,10 @@ static int run(const args *a)
         if (!cli_given(a, options[i].name) && !may_lack(&options[i]))
             return cli_complain(EXIT_INPUT, "cell needs %s; 'attnlab run' calls it", options[i].name);
     char *start = NULL;
-    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_seconds(a, "inject") / 100};
+    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_seconds(a, "inject") / 100, .cold = cli_choice(a, "lane") == LANE_COLD};
     attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), (lane)cli_choice(a, "lane"), &err);
+    if (!status && cli_given(a, "stop"))
+        status = stop_parse(&how.stop, cli_text(a, "stop"), &err);
     if (!status && ext_is_name(c.kernel)) {
         const char *const *given;
         const size_t count = cli_texts(a, "ext", &given);

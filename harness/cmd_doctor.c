@@ -98,6 +98,7 @@ static int run(const args *a)
     doctor_counters(&d, &perf_system, perf_core_pmu(), perf_paranoid());
     doctor_tools(&d, getenv("PATH"));
     doctor_noise(&d, &h, &e, gaps);
+    (void)doctor_score(&d);
     int code = EXIT_FINE;
     emit_format format = (emit_format)cli_choice(a, "o");
     if (d.failed)

@@ -37,6 +37,9 @@ static const option options[] = {
      1000, NULL, false},
     {"lane", OPTION_CHOICE, "LANE", "time: on the machine; callgrind: instructions of one run, counted by valgrind", "time", 0, 0,
      LANE_CHOICES, false},
+    {"cache", OPTION_CHOICE, "STATE", "hot: operands as the run before left them; cold: flushed from all caches before each timed run", "hot", 0, 0, "hot|cold",
+     false},
+    {"stop", OPTION_TEXT, "RULE", "when to stop sampling: ci:1%, stdrel:1%, entropy, count:N or time:S (default: ci:1%, looked at often)", NULL, 0, 0, NULL, false},
     {"inject", OPTION_SECONDS, "PERCENT", "repeat that share of the work, to see who notices", NULL, 0, 0, NULL, false},
     {"shard", OPTION_TEXT, "I/N", "measure the I-th of N parts of the cells, for N machines; 'attnlab db merge' joins them", NULL, 0, 0, NULL,
      false},
@@ -87,6 +90,16 @@ static attn_status check_injection(const run_request *r, const args *a, attn_err
                                   : ATTN_OK;
 }
 
+static attn_status check_cold(run_request *r, attn_error *err)
+{
+    if (r->lane == LANE_CALLGRIND)
+        return attn_fail(err, ATTN_EINVAL, "--cache cold has no meaning with --lane callgrind: instructions are the same whatever caches hold");
+    if (ext_is_name(r->kernel))
+        return attn_fail(err, ATTN_EINVAL, "--cache cold cannot reach the memory of --kernel %s, which is another process", r->kernel);
+    r->lane = LANE_COLD;
+    return ATTN_OK;
+}
+
 static attn_status parse_shard(run_request *r, const char *text, attn_error *err)
 {
     char first[24] = "";
@@ -114,6 +127,7 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         .seed = cli_seed(a, "seed"),
         .seconds = cli_seconds(a, "max-time"),
         .label = cli_text(a, "label"),
+        .stop = cli_text(a, "stop"),
         .ext_timeout = cli_seconds(a, "ext-timeout"),
         .lane = (lane)cli_choice(a, "lane"),
         .inject = cli_seconds(a, "inject") / 100,
@@ -139,6 +153,10 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         status = parse_shard(&r, cli_text(a, "shard"), err);
     if (!status && r.inject > 0)
         status = check_injection(&r, a, err);
+    if (!status && cli_choice(a, "cache") == 1)
+        status = check_cold(&r, err);
+    if (!status && r.stop)
+        status = stop_parse(&(stop_rule){0}, r.stop, err);
     if (!status && r.lane == LANE_CALLGRIND)
         status = callgrind_adapt(&r, err);
     if (!status)
@@ -182,7 +200,7 @@ static attn_status do_cell(session *x, const sweep_cell *c, attn_error *err)
     attn_status status = ATTN_OK;
     if (x->resume)
         status = store_find(x->s, &x->ticket, &c->about, x->request->metrics.names,
-                            x->request->lane == LANE_CALLGRIND ? "callgrind" : "time", id, err);
+                            lane_name(x->request->lane), id, err);
     if (status || *id)
         return status ? status : row_print(x->rows, id, err);
 
@@ -373,6 +391,10 @@ const command cmd_run = {
         "diagnosis. What lanes measure is never held against each other.\n"
         "\n"
         "  attnlab run --lane callgrind -p dense -p local -n 512 --heads 2 --kernel avx2\n"
+        "\n"
+        "--cache cold flushes q, k, v and o from all caches before each timed run: a lane of its own, with --metrics time and flops, in runs of its "
+        "own. --stop decides when there are samples enough: ci, stdrel and entropy look after 6, 12, 24, ... samples only, so that "
+        "what they say holds although they look more than once (docs/MEASUREMENT.md); --max-time bounds them all.\n"
         "\n"
         "--shard 2/8 measures the second of eight parts of the sweep. Every part is a run of its own, on whatever machine; 'attnlab "
         "db merge' joins the databases (docs/SHARING.md).\n"

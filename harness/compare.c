@@ -45,7 +45,9 @@ static void arm_free(arm *a)
 }
 
 static const char arm_query[] =
-    "SELECT c.spec, c.kernel, c.dtype, c.direction, c.input, h.fingerprint, b.compiler, b.flags,"
+    "SELECT c.spec, c.kernel, c.dtype,"
+    "  c.direction || CASE WHEN EXISTS (SELECT 1 FROM scalars WHERE measurement = m.id AND name = 'lane' AND value = 'cold') THEN ' cold' ELSE '' END,"
+    "  c.input, h.fingerprint, b.compiler, b.flags,"
     "  c.n, c.heads, c.kv_heads, c.dim, c.batch, c.threads, c.seed,"
     "  (SELECT avg(value) FROM (SELECT value, row_number() OVER (ORDER BY value) AS rank, count(*) OVER () AS count"
     "     FROM samples WHERE measurement = m.id AND series = (SELECT id FROM series WHERE name = 'time_ns')"

@@ -287,3 +287,16 @@ void doctor_noise(doctor_report *d, const host *h, const environment *e, clock_g
         "%.2f%% of a thread's time in %zu gaps, the longest %s", 100 * gaps.share, gaps.count,
         gaps.count ? longest : "none");
 }
+
+int doctor_score(doctor_report *d)
+{
+    int score = 100;
+    for (size_t i = 0; i < d->count; i++)
+        if (strcmp(d->rows[i].topic, "clock") == 0 || strcmp(d->rows[i].topic, "noise") == 0)
+            score -= d->rows[i].status == DOCTOR_WARNING ? 15 : d->rows[i].status == DOCTOR_NOTE ? 5 : 0;
+    score = score > 0 ? score : 0;
+    add(d, "score", "for timing", score >= 85 ? DOCTOR_OK : score >= 60 ? DOCTOR_NOTE : DOCTOR_WARNING,
+        score >= 85 ? NULL : "the advice above says what would raise it; until then compare in turn (attnlab compare, gate), never by single runs",
+        "%d of 100: 15 less for each warning, 5 for each note about clock and noise", score);
+    return score;
+}

@@ -45,6 +45,9 @@ void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core
 void doctor_tools(doctor_report *d, const char *path); /* $PATH */
 void doctor_noise(doctor_report *d, const host *h, const environment *e, clock_gaps gaps);
 
+/* How good the machine is for timing, of 100: 15 less for each warning and 5 less for each note about the clock or noise. Adds a row. */
+int doctor_score(doctor_report *d);
+
 /* doctor --peaks, whole (harness/doctor_peaks.c): measures, keeps, prints. The exit code. */
 int doctor_peaks(const args *a);
 

@@ -16,6 +16,7 @@ static const char query[] =
     "  FROM measurements m JOIN cells c ON c.id = m.cell JOIN runs r ON r.id = m.run"
     "       JOIN hosts h ON h.id = r.host JOIN builds b ON b.id = r.build"
     "  WHERE m.status = 'finished' AND c.isa <> 'external'"
+    "    AND NOT EXISTS (SELECT 1 FROM scalars WHERE measurement = m.id AND name IN ('lane', 'inject'))"
     "    AND (json_array_length(?2) = 0 OR c.spec IN (SELECT value FROM json_each(?2)))"
     "    AND (json_array_length(?3) = 0 OR c.n IN (SELECT value FROM json_each(?3)))"
     "    AND (?4 IS NULL OR c.kernel = ?4) AND (?5 IS NULL OR r.label = ?5)),"

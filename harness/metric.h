@@ -10,6 +10,7 @@
 #include "harness/ext.h"
 #include "harness/lane.h"
 #include "harness/recorder.h"
+#include "harness/stop.h"
 
 /* A cell ready to be measured. */
 typedef struct bench {
@@ -21,6 +22,8 @@ typedef struct bench {
     float *lse;           /* not written by external kernels */
     double seconds;       /* time this pass may take, about */
     size_t runs;          /* to be timed, one by one; 0: as many as the noise needs */
+    bool cold;            /* q, k, v and o leave all caches before each timed run */
+    stop_rule stop;       /* when to stop sampling */
 } bench;
 
 typedef struct metric {

@@ -53,6 +53,7 @@ typedef struct run_request {
     double seconds; /* for one pass of one cell */
     size_t runs;    /* to be timed, one by one; 0: as many as the noise needs */
     lane lane;
+    const char *stop; /* a rule of harness/stop.h; NULL: as many samples as the noise needs */
     double inject;  /* share of the work that is repeated, to try who notices; 0: none */
     size_t shard, shards; /* of the cells, only every shards-th from the shard-th on; 0: all */
     const char *program; /* another attnlab that measures; NULL: this one */

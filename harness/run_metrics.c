@@ -48,9 +48,10 @@ static attn_status mark(bool *wanted, const char *text, lane in, attn_error *err
         if (!metrics[i])
             return unknown(name, err);
         if (!measures_in(metrics[i], in))
-            return attn_fail(err, ATTN_EINVAL, in == LANE_TIME ? "--metrics: %s is measured with --lane callgrind alone"
-                                                               : "--metrics: %s means nothing with --lane callgrind, which has "
-                                                                 "flops,instructions", name);
+            return attn_fail(err, ATTN_EINVAL, in == LANE_TIME   ? "--metrics: %s is measured with --lane callgrind alone"
+                                               : in == LANE_COLD ? "--metrics: %s means nothing with --cache cold, which has time,flops"
+                                                                 : "--metrics: %s means nothing with --lane callgrind, which has "
+                                                                   "flops,instructions", name);
         const char *why = metrics[i]->unavailable ? metrics[i]->unavailable() : NULL;
         if (why)
             return attn_fail(err, ATTN_EINVAL, "--metrics: %s cannot be measured here: %s", name, why);
@@ -102,8 +103,8 @@ bool metric_set_has(const metric_set *set, const char *name)
 void run_mark(const run_request *r, samples *list)
 {
     recorder to = samples_recorder(list);
-    if (r->lane == LANE_CALLGRIND)
-        record_text(&to, "lane", "callgrind");
+    if (r->lane != LANE_TIME)
+        record_text(&to, "lane", lane_name(r->lane));
     if (r->inject > 0)
         record_real(&to, "inject", "fraction", r->inject);
 }

@@ -143,8 +143,10 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
     snprintf(patience, sizeof patience, "%.17g", r->ext_timeout);
     add(&w, "--ext-timeout", patience);
     add_number(&w, "--runs", r->runs);
-    if (r->lane == LANE_CALLGRIND)
-        add(&w, "--lane", "callgrind");
+    if (r->lane != LANE_TIME)
+        add(&w, "--lane", lane_name(r->lane));
+    if (r->stop)
+        add(&w, "--stop", r->stop);
     if (r->inject > 0) {
         snprintf(inject, sizeof inject, "%.17g", 100 * r->inject);
         add(&w, "--inject", inject);

@@ -7,7 +7,7 @@
 /* Half the interval over the median; one sample has none. */
 #define HALF_WIDTH "CASE WHEN time_ns_samples > 1 THEN (time_ns_ci_hi - time_ns_ci_lo) / 2 / time_ns_median END"
 
-enum { TIMED = 1u << LANE_TIME, COUNTED = 1u << LANE_CALLGRIND, ALL = TIMED | COUNTED };
+enum { TIMED = 1u << LANE_TIME | 1u << LANE_COLD, COUNTED = 1u << LANE_CALLGRIND, ALL = TIMED | COUNTED };
 
 typedef enum reading { AS_IS, AS_JSON, AS_UNSIGNED } reading;
 

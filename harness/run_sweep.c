@@ -300,6 +300,12 @@ char *run_command_line(const run_request *r, int threads)
             r->seconds);
     if (r->lane == LANE_CALLGRIND)
         fputs(" --lane callgrind", out);
+    if (r->lane == LANE_COLD)
+        fputs(" --cache cold", out);
+    if (r->stop) {
+        fputs(" --stop", out);
+        word(out, r->stop);
+    }
     if (r->inject > 0)
         fprintf(out, " --inject %.12g", 100 * r->inject);
     if (r->shards)

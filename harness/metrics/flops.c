@@ -49,6 +49,6 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
 const metric metric_flops = {
     .name = "flops",
     .summary = "pairs and floating-point operations, useful and executed, from exact counts",
-    .lanes = 1u << LANE_TIME | 1u << LANE_CALLGRIND,
+    .lanes = 1u << LANE_TIME | 1u << LANE_CALLGRIND | 1u << LANE_COLD,
     .measure = measure,
 };

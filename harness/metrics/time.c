@@ -7,8 +7,12 @@
  *     "interval"     the 95% interval of the median is within TARGET of it on both sides
  *     "time"         the time limit
  *     "count"        MOST samples: what noise is left does not average out; or as many as were asked for
+ *     "stdrel", "entropy"  rules of --stop (harness/stop.h), as "interval" is with ci:
  *   steal            share of the machine's processor time that its host took away meanwhile, where it tells
  *   switches         times this process lost its processor meanwhile
+ *   migrations       times it went from one processor to another
+ *   pressure         share of that time in which some task of the machine waited for a processor
+ *   throttled        times a quota stopped its control group
  *   peak_gflops      multiply-adds of the kernel's instruction set and threads, out of registers: one sample before
  *                    the others, one each quarter of the time limit among them, one behind them
  *
@@ -35,6 +39,7 @@
 #include <string.h>
 
 #include "harness/clock.h"
+#include "harness/cold.h"
 #include "harness/noise.h"
 #include "harness/peaks/peak.h"
 #include "harness/stats.h"
@@ -42,10 +47,23 @@
 enum { LEAST = 3, MOST = 1000, PEAK_TRIES = 3, MOST_TRIES = 30, MOST_PEAKS = 8, ASKED_SAMPLES = 10 };
 static const double TARGET = 0.01, COLD_COUNTS = 1e9, COLD_MATTERS = 20e6;
 
+/* Operands out of all caches. */
+static void flush(const bench *b)
+{
+    const cell *c = b->cell;
+    const size_t row = c->dim * attn_dtype_size(c->dtype), queries = c->batch * c->heads * c->n * row, keys = c->batch * c->kv_heads * c->n * row;
+    cold_flush(b->q, queries);
+    cold_flush(b->o, queries);
+    cold_flush(b->k, keys);
+    cold_flush(b->v, keys);
+}
+
 static double timed(const bench *b, size_t iterations)
 {
     if (b->ext)
         return ext_timed(b->ext, iterations);
+    if (b->cold)
+        flush(b);
     int64_t start = clock_ns();
     for (size_t i = 0; i < iterations; i++)
         attn_plan_run(b->plan, b->q, b->k, b->v, b->o, b->lse);
@@ -137,14 +155,16 @@ static void peaks_record(const beside *p, recorder *r, bool external)
 
 static attn_status measure(bench *b, recorder *r, attn_error *err)
 {
-    double *samples = malloc(2 * MOST * sizeof *samples);
+    const size_t room = b->stop.kind == STOP_COUNT && b->stop.value > MOST ? (size_t)b->stop.value : MOST;
+    double *samples = malloc(2 * room * sizeof *samples);
     if (!samples)
-        return attn_fail(err, ATTN_ENOMEM, "out of memory for %d timings", MOST);
-    double *sorted = samples + MOST;
-    const double limit = b->seconds * 1e9;
+        return attn_fail(err, ATTN_ENOMEM, "out of memory for %zu timings", room);
+    double *sorted = samples + room;
+    stop_rule rule = b->stop;
+    const double limit = (rule.kind == STOP_TIME ? rule.value : b->seconds) * 1e9;
     const clock_quality quality = clock_measure();
 
-    const noise_state quiet = noise_now();
+    const noise_state quiet = noise_now("");
     int64_t start = clock_ns();
     double first = timed(b, 1);
     double fastest = warm_up(b, start, limit / 20, first);
@@ -156,7 +176,10 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     size_t count = 0, next_look = LEAST;
     size_t least = first > limit ? 1 : LEAST;
     const char *reason = NULL;
+    const size_t wanted = rule.kind == STOP_COUNT ? (size_t)rule.value : 0, most = wanted ? wanted : MOST;
     const size_t asked = b->runs < MOST ? b->runs : MOST; /* 0: as many as the noise needs */
+    if (b->cold)
+        iterations = 1; /* only the first run behind a flush is cold */
     if (asked)
         iterations = b->ext ? (asked + ASKED_SAMPLES - 1) / ASKED_SAMPLES : 1;
     else if (first > limit && first > COLD_COUNTS) {
@@ -174,9 +197,11 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
             next_look = count + 1 + count / 10; /* sorting stays a small part */
         if (asked)
             reason = count * iterations >= asked ? "count" : NULL;
-        else if (look && narrow(samples, sorted, count))
+        else if (rule.kind == STOP_DEFAULT && look && narrow(samples, sorted, count))
             reason = "interval";
-        else if (count == MOST)
+        else if (rule.kind != STOP_DEFAULT && stop_looks_at(count) && (reason = stop_look(&rule, samples, sorted, count)))
+            break;
+        else if (count == most)
             reason = "count";
         else if (count >= least && left < samples[count - 1] * (double)iterations)
             reason = "time";
@@ -188,7 +213,8 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
         record_real(r, "time_ns", "ns", samples[i]);
     record_int(r, "time_iterations", "count", (int64_t)iterations);
     record_text(r, "stop_reason", reason);
-    noise_record(&quiet, r);
+    const noise_state after = noise_now("");
+    noise_record(&quiet, &after, r);
     peaks_record(&peaks, r, b->ext != NULL);
     free(samples);
     return b->ext ? ext_status(b->ext, err) : ATTN_OK;
@@ -197,5 +223,6 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
 const metric metric_time = {
     .name = "time",
     .summary = "time of one run: adaptive repetitions until the 95% interval of the median is narrow",
+    .lanes = 1u << LANE_TIME | 1u << LANE_COLD,
     .measure = measure,
 };

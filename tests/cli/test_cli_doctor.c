@@ -214,3 +214,21 @@ Test(doctor, tools_that_are_missing)
     cr_assert(find(&d, "gnuplot")->status == DOCTOR_MISSING, "gnuplot without PATH");
     doctor_free(&d);
 }
+
+/* The score follows from the rows above it. */
+Test(cli_doctor, score)
+{
+    outcome o = attnlab("doctor -o csv");
+    cr_assert(o.exit_code == 0, "%s", o.err);
+    int expected = 100;
+    char *line = strtok(o.out, "\n"), *last = NULL;
+    for (; line; line = strtok(NULL, "\n")) {
+        const bool counts = strncmp(line, "clock,", 6) == 0 || strncmp(line, "noise,", 6) == 0;
+        expected -= counts && strstr(line, ",warning,") ? 15 : counts && strstr(line, ",note,") ? 5 : 0;
+        last = line;
+    }
+    char text[40];
+    snprintf(text, sizeof text, "%d of 100", expected > 0 ? expected : 0);
+    cr_assert(last && strncmp(last, "score,", 6) == 0 && strstr(last, text), "expected %s: %s", text, last ? last : "nothing");
+    outcome_free(&o);
+}

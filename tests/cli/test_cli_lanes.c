@@ -96,3 +96,44 @@ Test(cli_lanes, injects_into_times, .timeout = 60)
     cr_assert(strtod(at + strlen("\"inject\": "), NULL) == 0.2, "row: %s", o.out);
     outcome_free(&o);
 }
+
+/* Times of runs with cold caches are a lane of their own. */
+Test(cli_lanes, cold_times_are_kept_apart, .timeout = 60)
+{
+    const char *db = scratch_path("cold.db");
+    char path[300];
+    snprintf(path, sizeof path, "%s", db);
+    outcome o = attnlab("run --db %s " CELL " --cache cold --max-time 0.05 --label cold -o jsonl", path);
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"lane\": \"cold\"") && !strstr(o.out, "\"median\": null") && strstr(o.out, "\"rel_err\": null"), "%d %s%s",
+              o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    o = attnlab("run --db %s " CELL " --resume --max-time 0.05 --label hot --metrics time -o jsonl", path);
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"lane\": \"time\""), "%s", o.out);
+    outcome_free(&o);
+    o = attnlab("db sql 'SELECT count(*) FROM latest' -o csv --db %s", path);
+    cr_assert(strstr(o.out, "\n1"), "plots want hot times alone: %s", o.out);
+    outcome_free(&o);
+    o = attnlab("compare hot cold --db %s", path);
+    cr_assert(o.exit_code == 2 && strstr(o.err, "no cell in common"), "hot and cold compared: %d %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    o = attnlab("run --db %s -p dense -n 64 --cache cold --lane callgrind", path);
+    cr_assert(o.exit_code == 2 && strstr(o.err, "--cache cold has no meaning"), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = attnlab("run --db %s -p dense -n 64 --cache cold --metrics accuracy", path);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "accuracy", "--cache cold", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+Test(cli_lanes, stops_as_told, .timeout = 60)
+{
+    static const struct { const char *rule, *has; } rules[] = {
+        {"count:7", "\"samples\": 7"}, {"time:0.03", "\"stop_reason\": \"time\""}, {"stdrel:90%", "\"stop_reason\": \"stdrel\""}};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        outcome o = attnlab("run --db %s " CELL " --threads 1 --metrics time --max-time 4 --stop %s -o jsonl", scratch_path("stop.db"), rules[i].rule);
+        cr_assert(o.exit_code == 0 && strstr(o.out, rules[i].has), "%s: %d %s%s", rules[i].rule, o.exit_code, o.out, o.err);
+        outcome_free(&o);
+    }
+    outcome o = attnlab("run --db %s " CELL " --stop soon", scratch_path("stop.db"));
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "--stop soon", "ci:1%", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
