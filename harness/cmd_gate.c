@@ -178,7 +178,7 @@ static int gate(const args *a)
         return cli_complain(EXIT_NO_BASELINE, "gate needs a baseline: --base REV, say --base origin/main");
     const char *why = cli_choice(a, "lane") == TIMES ? NULL : callgrind_unavailable();
     if (why)
-        return cli_complain(EXIT_INPUT, "--lane %s: %s", cli_text(a, "lane"), why);
+        return cli_complain(EXIT_INPUT, "--lane %s: %s", cli_choice(a, "lane") == BOTH ? "both" : "callgrind", why);
     attn_status status = gate_suite_read(&suite, cli_text(a, "suite"), &err);
     if (!status)
         status = gate_build(&base, repo, base_name, &err);

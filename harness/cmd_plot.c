@@ -63,7 +63,8 @@ static attn_status choose(const args *a, const plot_list *list, bool *wanted, at
 
 static int draw(const args *a)
 {
-    const char *out = cli_text(a, "out");
+    static const char *const sizes[] = {"wide", "column", "slide"}; /* in the order of --size */
+    const char *out = cli_text(a, "out"), *size = sizes[cli_choice(a, "size")];
     plot_list list = {0};
     store *s = NULL;
     bool *wanted = NULL;
@@ -83,9 +84,9 @@ static int draw(const args *a)
         bool drawn;
         if (!wanted[i])
             continue;
-        status = plot_draw(&list, &list.at[i], s, out, &drawn, &err);
+        status = plot_draw(&list, &list.at[i], s, out, size, &drawn, &err);
         if (status == ATTN_OK && drawn)
-            printf("%s/%s.svg\n%s/%s.png\n", out, list.at[i].name, out, list.at[i].name);
+            printf("%s/%s.svg\n%s/%s.png\n%s/%s.pdf\n", out, list.at[i].name, out, list.at[i].name, out, list.at[i].name);
         else if (status == ATTN_OK)
             fprintf(stderr, "%s: skipped, nothing measured for it%s%s\n", list.at[i].name,
                     list.at[i].needs ? "; do: " : "", list.at[i].needs ? list.at[i].needs : "");
@@ -102,6 +103,7 @@ static const option options[] = {
      false},
     {"out", OPTION_TEXT, "DIR", "where the pictures go; made if its parent exists", DEFAULT_OUT, 0, 0, NULL,
      false},
+    {"size", OPTION_CHOICE, "SIZE", "wide, 7 inches on paper; column, 3.35; slide, 10, with larger letters", "wide", 0, 0, "wide|column|slide", false},
     {"plots", OPTION_TEXT, "DIR", "a folder with plots of your own, NAME.sql and NAME.gp", NULL, 0, 0, NULL,
      false},
     {0},
@@ -112,9 +114,9 @@ const command cmd_plot = {
     .operands = "all|NAME...",
     .min_operands = 1,
     .max_operands = 64,
-    .summary = "pictures of the results: SVG and PNG, with data and script beside",
+    .summary = "pictures of the results: SVG, PNG and PDF, with data and script beside",
     .details = "Runs NAME.sql on the store, writes what it finds to NAME.tsv and a gnuplot script to NAME.gp, "
-               "and draws NAME.svg and NAME.png. Pictures show the setting measured last (heads, d, dtype, "
+               "and draws NAME.svg, NAME.png and NAME.pdf. Pictures show the setting measured last (heads, d, dtype, "
                "threads, input) on the machine measured last; where several kernels were measured, curves "
                "show the fastest.\n\n"
                "A plot of your own is two files in a folder given by --plots: a query whose first SELECT is "

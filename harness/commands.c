@@ -20,6 +20,7 @@ extern const command cmd_plot;
 extern const command cmd_report;
 extern const command cmd_db;
 extern const command cmd_doctor;
+extern const command cmd_completion;
 extern const command cmd_adapter;
 extern const command cmd_cell;
 extern const command cmd_calibrate;
@@ -44,6 +45,7 @@ const command *const commands[] = {
     &cmd_report,
     &cmd_db,
     &cmd_doctor,
+    &cmd_completion,
     &cmd_adapter,
     &cmd_cell,
     &cmd_calibrate,

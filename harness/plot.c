@@ -270,7 +270,7 @@ static attn_status write_script(const plot *p, const char *style_folder, const c
     return status;
 }
 
-attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, bool *drawn,
+attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, const char *size_name, bool *drawn,
                       attn_error *err)
 {
     *drawn = false;
@@ -299,10 +299,9 @@ attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char
         status = outfile_commit(&tsv, err);
         if (status == ATTN_OK)
             status = write_script(p, style_gp, gp_path, variables, &data, err);
-        if (status == ATTN_OK)
-            status = plot_gnuplot(out, p->name, "svg", err);
-        if (status == ATTN_OK)
-            status = plot_gnuplot(out, p->name, "png", err);
+        static const char *const pictures[] = {"svg", "png", "pdf"};
+        for (size_t k = 0; k < sizeof pictures / sizeof pictures[0] && status == ATTN_OK; k++)
+            status = plot_gnuplot(out, p->name, pictures[k], size_name, err);
         *drawn = status == ATTN_OK;
     }
     outfile_discard(&tsv);

@@ -16,7 +16,8 @@
  *   rows, blocks        lines of data and data sets in it
  *   c_COLUMN            number of each column, for `using`
  *   COLUMN[1..]         the arrays, those of style.sql first
- *   format              'svg' or 'png', from the command line
+ *   format              'svg', 'png' or 'pdf', from the command line
+ *   size                'wide', 'column' (of a paper) or 'slide', likewise
  *
  * style.sql runs before every NAME.sql on the same connection, which reads the store and can write nothing
  * but temporary tables and views. Text from the store enters gnuplot only as data and as single-quoted
@@ -56,10 +57,10 @@ const plot *plot_find(const plot_list *list, const char *name);
 
 /* ---- drawing ---- */
 
-/* Draws into the folder `out`, which exists: NAME.tsv, NAME.gp, NAME.svg and NAME.png. *drawn is false when
+/* Draws into the folder `out`, which exists: NAME.tsv, NAME.gp, NAME.svg, NAME.png and NAME.pdf. *drawn is false when
  * the query found nothing; nothing is written then. EINVAL: the pair is wrong, or gnuplot is missing (the
  * message says how to get it). */
-attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, bool *drawn,
+attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char *out, const char *size_name, bool *drawn,
                       attn_error *err);
 
 /* Why nothing can be drawn here, or NULL: gnuplot is not on the path. */
@@ -82,8 +83,8 @@ typedef struct plot_data {
 attn_status plot_query(sqlite3 *db, const char *sql, const char *path, FILE *tsv, plot_data *data,
                        attn_error *err);
 
-/* Runs gnuplot on NAME.gp in the folder `out` with format = 'svg' or 'png' and puts NAME.FORMAT in place. */
-attn_status plot_gnuplot(const char *out, const char *name, const char *format, attn_error *err);
+/* Runs gnuplot on NAME.gp in the folder `out` with format = 'svg', 'png' or 'pdf' and size = 'wide', 'column' or 'slide', and puts NAME.FORMAT in place. */
+attn_status plot_gnuplot(const char *out, const char *name, const char *format, const char *size, attn_error *err);
 
 /* SQL functions for plots (and whoever queries a store):
  *

@@ -85,13 +85,13 @@ static bool whole(const char *path)
     return stat(path, &info) == 0 && info.st_size > 0;
 }
 
-attn_status plot_gnuplot(const char *out, const char *name, const char *format, attn_error *err)
+attn_status plot_gnuplot(const char *out, const char *name, const char *format, const char *size, attn_error *err)
 {
-    char script[256], variables[64], said_text[4096];
+    char script[256], variables[96], said_text[4096];
     char *part = NULL, *picture = NULL;
     attn_status status = ATTN_OK;
     snprintf(script, sizeof script, "%s.gp", name);
-    snprintf(variables, sizeof variables, "format = '%s'; suffix = '.part'", format);
+    snprintf(variables, sizeof variables, "format = '%s'; size = '%s'; suffix = '.part'", format, size);
     if (asprintf(&part, "%s/%s.%s.part", out, name, format) < 0 ||
         asprintf(&picture, "%s/%s.%s", out, name, format) < 0)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");

@@ -5,7 +5,7 @@ set multiplot
 set logscale x 10
 set xrange [at_min / 1.6 : (at_max > at_min ? at_max : at_min) * 1.5]
 set xtics ('0.1%%' 0.1, '0.3%%' 0.3, '1%%' 1, '3%%' 3, '10%%' 10, '30%%' 30, '100%%' 100)
-set xlabel 'pairs, as a share of dense attention with the same n'
+set xlabel (size eq 'wide' ? 'pairs, as a share of dense attention with the same n' : 'pairs, of dense')
 set bmargin at screen 0.2; set tmargin at screen 0.9
 set yrange [-0.03 : *]
 eval legend

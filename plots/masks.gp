@@ -2,7 +2,7 @@
 eval canvas(960, 570)
 unset grid
 set border 15 lc rgb '#808080' lw 0.6
-set label 1 program[1].'  ·  causal, n = 64; share: of the dense causal pairs'
+set label 1 (size eq 'wide' ? program[1].'  ·  causal, n = 64; share: of the dense causal pairs' : '')
 set multiplot
 unset logscale
 set xrange [-0.5:63.5]
@@ -15,7 +15,7 @@ do for [panel = 1:8] {
     left = 0.062 + column * 0.236; top = 0.925 - line * 0.445
     set lmargin at screen left; set rmargin at screen left + width
     set tmargin at screen top; set bmargin at screen top - height
-    set title sprintf("%s\n%d pairs, %.0f%%", title[panel], pairs[panel], share[panel]) font ',10' offset 0, character -0.6
+    set title sprintf("%s\n%d pairs, %.0f%%", title[panel], pairs[panel], share[panel]) font (size eq 'column' ? ',7' : ',10') offset 0, character -0.6
     set xtics 0, 16, 63 font ',9' format (line == 1 ? '%g' : '') offset 0, character 0.4
     set xlabel (line == 1 ? 'key j' : '')
     set ylabel (column == 0 ? 'query i' : '') offset character 1.6, 0

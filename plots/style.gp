@@ -1,6 +1,7 @@
 # What all plots share: one look, on paper and on screens, in colour and without.
 #
-#   eval canvas(width, height)   opens the picture; sizes are pixels of the SVG, the PNG has twice as many
+#   eval canvas(width, height)   opens the picture; sizes are pixels of the SVG, the PNG has twice as many; with size = 'column' or
+#                                'slide' (of a paper, of a talk) there are fewer, so that letters are larger beside the rest
 #   eval once                    after the first of several panels: page and caption are drawn only once
 #   eval axis_n(least, most)     the x axis: n, logarithmic, labelled 1k 4k 16k
 #   eval axis_y(least, most)     a logarithmic y axis with room; axis_bytes(least, most) in powers of two
@@ -10,6 +11,7 @@
 #   note(text)                   a remark in the lower right corner: eval note('...')
 
 if (!exists("format")) format = 'svg'
+if (!exists("size")) size = 'wide'
 if (!exists("suffix")) suffix = ''
 set encoding utf8
 
@@ -19,7 +21,14 @@ do for [at = 1:strlen(identifier)] { if (identifier[at:at] eq '-') { identifier 
 terminal_svg(w, h) = sprintf("set terminal svg size %d,%d dynamic mouse standalone noenhanced font 'sans-serif,12' name '%s'; set pointsize 0.6", w, h, identifier)
 terminal_png(w, h) = sprintf("set terminal pngcairo size %d,%d noenhanced font 'sans-serif,12' fontscale 1.5 linewidth 2 pointscale 2; set pointsize 0.9", 2 * w, 2 * h)
 # The caption starts right of the button that the SVG's script draws in the corner.
-canvas(w, h) = (format eq 'png' ? terminal_png(w, h) : terminal_svg(w, h)).sprintf("; set output '%s.%s%s'; set label 1 at screen %g, screen %g; set label 2 at screen %g, screen %g; canvas_width = %d; key_y = %g", name, format, suffix, 36. / w, 22. / h, 1 - 12. / w, 22. / h, w, 1 - 20. / h)
+# For paper the same picture so many inches wide, letters and lines as large as they come out on a screen.
+inches = size eq 'column' ? 3.35 : size eq 'slide' ? 10. : 7.
+terminal_pdf(w, h) = sprintf("set terminal pdfcairo size %gin,%gin noenhanced font 'sans-serif,12' fontscale %g linewidth %g; set pointsize %g", inches, inches * h / w, inches * 72 / w, inches * 72 / w * 1.2, inches * 72 / w * 0.8)
+terminal(w, h) = format eq 'png' ? terminal_png(w, h) : format eq 'pdf' ? terminal_pdf(w, h) : terminal_svg(w, h)
+# A column and a slide have fewer pixels for the same letters.
+shrink = size eq 'column' ? 0.6 : size eq 'slide' ? 0.75 : 1.
+canvas(w, h) = sheet(int(w * shrink), int(h * shrink * (size eq 'column' ? 1.12 : 1)))
+sheet(w, h) = terminal(w, h).sprintf("; set output '%s.%s%s'; set label 1 at screen %g, screen %g; set label 2 at screen %g, screen %g; canvas_width = %d; key_y = %g", name, format, suffix, 36. / w, 22. / h, 1 - 12. / w, 22. / h, w, 1 - 20. / h)
 
 # A white page behind all (the terminal's own has a black frame).
 set object 1000 rectangle from screen 0, screen 0 to screen 1, screen 1 fillcolor rgb 'white' fillstyle solid noborder behind
@@ -48,9 +57,11 @@ set linetype cycle 8
 set style line 100 lc rgb '#a8a8a8' dt (2,3) lw 1
 
 caption = exists("provenance") ? provenance[1]."\n".setting[1] : program[1]
-set label 1 caption left font ',8' tc rgb '#505050'
+# A column and a slide have no room below the axis, and captions of their own: where the data come from stays in NAME.gp and NAME.svg of
+# the wide picture.
+set label 1 (size eq 'wide' ? caption : '') left font ',8' tc rgb '#505050'
 set label 2 '' right font ',8' tc rgb '#505050'
-note(text) = "set label 2 '".text."'"
+note(text) = size eq 'wide' ? "set label 2 '".text."'" : "set label 2 ''"
 
 # One line above the panels that says which curve is whose: spec[k] with the point of end_style[k].
 legend = "keys = |spec|; key_x = 40. / canvas_width; do for [k = 1:keys] { set label 300 + k short(spec[k]) at screen key_x, screen key_y left offset character 1.4, 0 font ',10' tc rgb '#202020' point lt end_style[k]; key_x = key_x + (strlen(short(spec[k])) + 5) * 6.4 / canvas_width }"
@@ -85,7 +96,7 @@ scaling = "ends = |spec|; longest = 24; do for [k = 1:ends] { longest = strlen(s
 # Labels stand right of the last point of curves that reach the right edge, and above left of it for others. In
 # each of these two groups they go from the lowest up, each at least `gap` (a share of the axis) above the one
 # before; then the same from the top down where they left the axis.
-gap = 0.08
+gap = 0.08 / shrink
 lift = 0.9 # of labels above their curves, in lines; more where curves are flat
 level(y) = log(y / y_min) / log(y_max / y_min) # on a logarithmic axis
 label_text(k) = short(spec[k])."\n".slope_text(k)

@@ -73,6 +73,14 @@ static void expect_counts(const char *factor, const char *in, int code, const ch
     cr_assert(file_has(repo, "gate.xml", "attnlab.gate.callgrind"), "JUnit");
     outcome_free(&o);
 }
+Test(cli_gate, needs_valgrind_to_count)
+{
+    outcome o = shell("PATH=/nowhere \"$ATTNLAB\" gate --base HEAD --lane both");
+    if (callgrind_unavailable() && strstr(callgrind_unavailable(), "sanitizer"))
+        cr_skip_test("a sanitizer");
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "--lane both", "valgrind", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
 Test(cli_gate, counts_more, .timeout = 120) { expect_counts("1.005", "callgrind", 10, "regressed"); }
 Test(cli_gate, counts_as_many, .timeout = 120) { expect_counts("1.002", "callgrind", 0, "pass"); }
 Test(cli_gate, counts_fewer, .timeout = 120) { expect_counts("0.9", "callgrind", 0, "pass"); }

@@ -112,6 +112,10 @@ static void check_pictures(const char *folder, const char *name)
                   memcmp(png + size - 8, "IEND", 4) == 0,
               "%s: %zu bytes", path, size);
     free(png);
+    snprintf(path, sizeof path, "%s/%s.pdf", folder, name);
+    char *pdf = read_whole_file(path, &size);
+    cr_assert(size > 2000 && memcmp(pdf, "%PDF-", 5) == 0, "%s: %zu bytes", path, size);
+    free(pdf);
     static const char *const beside[] = {"tsv", "gp"};
     for (size_t i = 0; i < 2; i++) {
         snprintf(path, sizeof path, "%s/%s.%s", folder, name, beside[i]);
@@ -137,12 +141,35 @@ Test(cli_plot, every_plot_draws, .timeout = 120)
     cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
     check_all(out);
     outcome_free(&o);
-    o = shell("ls %s | grep -v -E '^[a-z]+[.](svg|png|gp|tsv)$'", out);
+    o = shell("ls %s | grep -v -E '^[a-z]+[.](svg|png|pdf|gp|tsv)$'", out);
     cr_assert(o.out_size == 0, "left over: %s", o.out);
     outcome_free(&o);
     /* The script can be run again by hand. */
     o = shell("cd %s && LC_ALL=C gnuplot time.gp 2>&1 >/dev/null | grep -v warning", out);
     cr_assert(o.out_size == 0, "%s", o.out);
+    outcome_free(&o);
+}
+
+/* A column and a slide are other pages, drawn from the same data. */
+Test(cli_plot, sizes, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *db = filled_store("sizes.db", 8192);
+    static const struct { const char *name, *page; } sizes[] = {{"wide", "504"}, {"column", "241"}, {"slide", "720"}};
+    for (size_t i = 0; i < 3; i++) {
+        char out[300], path[400];
+        snprintf(out, sizeof out, "%s", scratch_path(sizes[i].name));
+        outcome o = attnlab("plot all --db %s --out %s --size %s", db, out, sizes[i].name);
+        cr_assert(o.exit_code == 0 && !*o.err, "%s: exit %d: %s", sizes[i].name, o.exit_code, o.err);
+        outcome_free(&o);
+        check_all(out);
+        snprintf(path, sizeof path, "grep -a -o 'MediaBox *\\[[^]]*' %s/time.pdf", out);
+        o = shell("%s", path);
+        cr_assert(strstr(o.out, sizes[i].page), "%s: page %s", sizes[i].name, o.out);
+        outcome_free(&o);
+    }
+    outcome o = attnlab("plot time --db %s --size poster", db);
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "--size poster", "column", NULL), "%d %s", o.exit_code, o.err);
     outcome_free(&o);
 }
 
