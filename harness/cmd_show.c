@@ -10,6 +10,7 @@
 #include "harness/cli.h"
 #include "harness/image.h"
 #include "harness/mask_export.h"
+#include "harness/overlay.h"
 
 enum {
     DEFAULT_WIDTH = 80,   /* of what is no terminal */
@@ -26,6 +27,7 @@ static const option options[] = {
     {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
     {"head", OPTION_SIZE, "G", "the head shown, from 0; for patterns whose heads differ", "0", 0, 65535, NULL,
      false},
+    {"hops", OPTION_SIZE, "H", "what H steps through SPEC reach, or through the layers of layers(A, B)", NULL, 1, 1024, NULL, false},
     {"rows", OPTION_TEXT, "A:B", "only query rows A to B-1 (A: and :B leave one end)", NULL, 0, 0, NULL, false},
     {"cols", OPTION_TEXT, "C:D", "only keys C to D-1", NULL, 0, 0, NULL, false},
     {"width", OPTION_SIZE, "CELLS", "widest picture in the terminal (default: what fits)", NULL, 1, 1024,
@@ -296,10 +298,43 @@ static void describe(subject *s)
                  100 * (double)pairs / all, all);
 }
 
+/* Two specs, one over the other. */
+static int show_two(const args *a, const char *const *operands)
+{
+    static const char *const others[] = {"png", "pbm", "npy", "csr", "flex", "rows", "cols", "hops"};
+    const size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
+    const char *svg = cli_text(a, "svg");
+    attn_error err;
+    overlay o;
+    outfile file = {0};
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (cli_given(a, others[k]))
+            return cli_complain(EXIT_INPUT, "--%s goes with one pattern; two are shown in the terminal or with --svg", others[k]);
+    if (cli_size(a, "head") >= cli_size(a, "heads"))
+        return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads", cli_size(a, "head"), cli_size(a, "heads"));
+    attn_status status = overlay_create(&o, operands[0], operands[1], nq, n, cli_size(a, "heads"), cli_size(a, "head"),
+                                        svg ? SVG_CELLS : cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit(), &err);
+    if (status != ATTN_OK)
+        return cli_fail(status, &err);
+    if (!svg) {
+        overlay_print(stdout, &o, locale_is_utf8(), cli_colour(stdout));
+    } else {
+        status = outfile_open(&file, svg, &err);
+        if (status == ATTN_OK)
+            status = overlay_svg(file.stream, &o, &err);
+        if (status == ATTN_OK)
+            status = outfile_commit(&file, &err);
+        outfile_discard(&file);
+    }
+    overlay_destroy(&o);
+    return status == ATTN_OK ? EXIT_FINE : cli_fail(status, &err);
+}
+
 static int run(const args *a)
 {
     const char *const *operands;
-    cli_operands(a, &operands);
+    if (cli_operands(a, &operands) == 2)
+        return show_two(a, operands);
     size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
     size_t heads = cli_size(a, "heads");
     subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels"), .block = cli_size(a, "block")};
@@ -308,7 +343,13 @@ static int run(const args *a)
                             s.head, heads, heads - 1);
     attn_error err;
     attn_spec *spec = NULL;
-    attn_status status = attn_spec_parse(&spec, operands[0], &err);
+    char *stepped = NULL;
+    attn_status status = ATTN_OK;
+    if (cli_given(a, "hops") && asprintf(&stepped, "hops(%s, %zu)", operands[0], cli_size(a, "hops")) < 0)
+        status = attn_fail(&err, ATTN_ENOMEM, "out of memory");
+    if (status == ATTN_OK)
+        status = attn_spec_parse(&spec, stepped ? stepped : operands[0], &err);
+    free(stepped);
     if (status == ATTN_OK)
         status = attn_layout_create(&s.layout, spec, nq, n, heads, &err);
     size_t files = 0;
@@ -334,15 +375,17 @@ static int run(const args *a)
 
 const command cmd_show = {
     .name = "show",
-    .operands = "SPEC",
+    .operands = "SPEC [SPEC]",
     .min_operands = 1,
-    .max_operands = 1,
+    .max_operands = 2,
     .summary = "the mask of a pattern: in the terminal, or as PNG, SVG, PBM or NPY",
     .details =
         "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
         "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
         "'#' is allowed and '.' is not. --rows and --cols cut out a part, in the terminal and in every file. "
-        "A FILE of - is standard output.\n"
+        "A FILE of - is standard output. --hops 2 shows hops(SPEC, 2).\n"
+        "\n"
+        "Two specs are shown over each other, in the terminal or with --svg: what only the first has, only the second, both.\n"
         "\n"
         "What --npy, --pbm, --csr and --flex write can be used as a pattern: mask:\"FILE.npy\", mask:\"FILE.pbm\", "
         "mask:\"PREFIX.indptr.npy\", mask:\"PREFIX.kv_num_blocks.npy\",block=128.",

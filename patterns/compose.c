@@ -18,6 +18,7 @@ struct bound_composition {
     attn_layout **of; /* [count] */
     size_t distinct;
     char *text;
+    uint64_t *bits;    /* of hops(), which has no parts then */
 };
 
 /* ---- allows ---- */
@@ -48,6 +49,8 @@ static bool allows(const attn_pattern_args *a, size_t head, size_t i, size_t j)
         return j + number < b->nk && attn_layout_allows(of[0], head, i, j + number);
     case COMPOSE_TRANSPOSE:
         return attn_layout_allows(of[0], head, j, i);
+    case COMPOSE_HOPS:
+        return b->bits[i * ((b->nk + 63) / 64) + j / 64] >> j % 64 & 1;
     }
     return any;
 }
@@ -130,6 +133,10 @@ static void row(const attn_pattern_args *a, size_t head, size_t i, attn_combs *o
         attn_layout_row(b->of[b->kept.kind == COMPOSE_HEADS ? head % b->kept.count : 0], head, i, out);
         return;
     }
+    if (b->kept.kind == COMPOSE_HOPS) {
+        hops_row(b->bits, b->nk, i, out);
+        return;
+    }
     if (b->kept.kind == COMPOSE_TRANSPOSE) {
         from_definition(a, head, i, out);
         return;
@@ -171,6 +178,7 @@ static void unbind(bound_composition *b)
     free(b->kept.times);
     free(b->of);
     free(b->text);
+    free(b->bits);
     free(b);
 }
 
@@ -226,6 +234,17 @@ attn_status compose_bind(bound_composition **out, const composition *c, size_t n
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
     *b = (bound_composition){.kept = *c, .nk = nk, .of = calloc(c->count, sizeof *b->of)};
     b->kept.of = NULL;
+    if (b->of && c->kind == COMPOSE_HOPS) {
+        b->kept.count = 0;
+        b->kept.times = NULL;
+        b->distinct = 1;
+        attn_status status = hops_bind(&b->bits, &b->text, c->of[0], c->number, nk, heads, err);
+        if (status == ATTN_OK)
+            *out = b;
+        else
+            unbind(b);
+        return status;
+    }
     b->kept.times = calloc(c->count, sizeof *b->kept.times);
     const char **texts = calloc(c->count, sizeof *texts);
     const composition **as = calloc(c->count, sizeof *as);

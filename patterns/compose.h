@@ -1,4 +1,4 @@
-/* Specs composed of others: A | B, A & B, A - B, ~A, heads(A, B), layers(3*A, B), blocks(A, 64), shift(A, 16), transpose(A).
+/* Specs composed of others: A | B, A & B, A - B, ~A, heads(A, B), layers(3*A, B), blocks(A, 64), shift(A, 16), transpose(A), hops(A, 2).
  * Inside libattn; the grammar and the meanings are in attn/spec.h.
  *
  * To the rest a composition is one more pattern, attn_pattern_composed, whose state is a tree of layouts. */
@@ -16,7 +16,7 @@ enum {
 
 typedef enum compose_kind {
     COMPOSE_OR, COMPOSE_AND, COMPOSE_MINUS, COMPOSE_NOT, COMPOSE_HEADS, COMPOSE_LAYERS_OF, COMPOSE_BLOCKS, COMPOSE_SHIFT,
-    COMPOSE_TRANSPOSE
+    COMPOSE_TRANSPOSE, COMPOSE_HOPS
 } compose_kind;
 
 /* Parts of a spec. */
@@ -25,7 +25,7 @@ typedef struct composition {
     size_t count;
     attn_spec **of;  /* [count] */
     size_t *times;   /* [count]: layers in a row; 1 elsewhere */
-    size_t number;   /* of blocks() and shift() */
+    size_t number;   /* of blocks(), shift() and hops() */
     size_t depth;    /* compositions within each other, this one included */
 } composition;
 
@@ -44,6 +44,10 @@ const char *compose_text(const bound_composition *b);
 double compose_tests(const bound_composition *b, size_t head);
 
 extern const attn_pattern attn_pattern_composed;
+
+/* hops(of, steps) at n: bits [n][(n + 63) / 64], and its text; both the caller's to free. hops_row() streams a row. EINVAL: n is too large. */
+attn_status hops_bind(uint64_t **bits, char **text, const attn_spec *of, size_t steps, size_t n, size_t heads, attn_error *err);
+void hops_row(const uint64_t *bits, size_t n, size_t i, attn_combs *out);
 
 /* The text of a composition from those of its parts, malloc'ed; `simple[k]`: part k is no operator. NULL: out of memory. */
 char *compose_write(const composition *c, const char *const *parts, const composition *const *as);

@@ -65,9 +65,9 @@ static attn_status as_spec(attn_spec **out, const parser *p, composition *c)
     for (size_t k = 0; k < c->count; k++) {
         texts[k] = c->of[k]->text;
         as[k] = c->of[k]->composed;
-        if (as[k] && as[k]->kind == COMPOSE_LAYERS_OF) {
+        if (as[k] && as[k]->kind == COMPOSE_LAYERS_OF && c->kind != COMPOSE_HOPS) {
             compose_destroy(c);
-            return attn_fail(p->err, ATTN_EINVAL, "column %zu: layers(...) is part of another spec; it has to be the outermost", column(p));
+            return attn_fail(p->err, ATTN_EINVAL, "column %zu: layers(...) is part of another spec; it has to be the outermost, or within hops(...)", column(p));
         }
     }
     c->depth = 1;
@@ -119,6 +119,7 @@ static const struct function {
     {"blocks", COMPOSE_BLOCKS, false, "rows and keys of a block", "blocks(A, 64)"},
     {"shift", COMPOSE_SHIFT, false, "how many keys earlier", "shift(A, 16)"},
     {"transpose", COMPOSE_TRANSPOSE, false, NULL, "transpose(A)"},
+    {"hops", COMPOSE_HOPS, false, "how many steps", "hops(A, 2)"},
 };
 enum { FUNCTIONS = sizeof functions / sizeof functions[0] };
 
@@ -194,6 +195,8 @@ static attn_status call(parser *p, const struct function *f, attn_spec **out)
         if (status == ATTN_OK)
             status = number(p, f->number, &c->number);
     }
+    if (status == ATTN_OK && f->kind == COMPOSE_HOPS && c->number > COMPOSE_LAYERS)
+        status = attn_fail(p->err, ATTN_EINVAL, "%zu hops are more than %d", c->number, COMPOSE_LAYERS);
     if (status == ATTN_OK)
         status = expect(p, ')', f->takes);
     p->inside--;
@@ -262,7 +265,7 @@ static attn_status unary(parser *p, attn_spec **out)
             suggest_offer(&nearest, functions[f].name);
         }
         status = attn_fail(p->err, ATTN_EINVAL, "column %zu: '%s(' is no function of patterns; %s%s%s", column(p), given,
-                           nearest.best ? "did you mean '" : "known: heads, layers, blocks, shift, transpose",
+                           nearest.best ? "did you mean '" : "known: heads, layers, blocks, shift, transpose, hops",
                            nearest.best ? nearest.best : "", nearest.best ? "'?" : "");
     } else {
         status = simple(p, out);

@@ -28,7 +28,7 @@ char *compose_write(const composition *c, const char *const *parts, const compos
     static const char *const words[] = {
         [COMPOSE_OR] = " | ",       [COMPOSE_AND] = " & ",       [COMPOSE_MINUS] = " - ",         [COMPOSE_NOT] = "~",
         [COMPOSE_HEADS] = "heads(", [COMPOSE_LAYERS_OF] = "layers(", [COMPOSE_BLOCKS] = "blocks(", [COMPOSE_SHIFT] = "shift(",
-        [COMPOSE_TRANSPOSE] = "transpose("};
+        [COMPOSE_TRANSPOSE] = "transpose(", [COMPOSE_HOPS] = "hops("};
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);

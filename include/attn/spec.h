@@ -24,6 +24,8 @@
  *   blocks(A, 64)                   query i sees key j where A lets i/64 see j/64 (and j <= i when A is causal)
  *   shift(A, 16)                    query i sees key j where A lets it see j + 16
  *   transpose(A)                    query i sees key j where A lets j see i; not causal
+ *   hops(A, 2)                      query i sees key j where exactly two steps lead there, a layer being the union of its heads; A may be
+ *                                   layers(...), taken in order and again; n to 16384. With the residual: hops(A | local:k=0, 2)
  *
  * ~A is what A leaves of the causal triangle, or of the square when A has a part with causal=0. In parentheses an operand ends at a
  * comma that no key= follows.

@@ -75,7 +75,7 @@ Test(cli_general, unknown_words_get_one_line_and_a_suggestion)
         {"show dense --xyzzy-nothing", "--xyzzy-nothing", "--help"},
         {"show dense -Q 3", "-Q", "--help"},
         {"show", "SPEC", "usage"},
-        {"show dense local", "local", "too many"},
+        {"show dense local fixed", "fixed", "too many"},
         {"--db x run", "--db", "command comes first"},
         {"help nothing", "nothing", "help"},
         {"show dense --png", "--png", "needs a value"},

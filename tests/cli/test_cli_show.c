@@ -245,3 +245,35 @@ Test(cli_show, all_files_or_none)
     cr_assert(!file_exists(scratch_path("m.svg")), "the other file was written");
     outcome_free(&o);
 }
+
+/* Two masks: letters where one alone has the pair, and the numbers that the three sets have. */
+Test(cli_show, overlay)
+{
+    outcome o = shell("LC_ALL=C NO_COLOR=1 \"$ATTNLAB\" show 'local:k=2' 'strided:l=3,head=column' -n 9 2>&1");
+    cr_assert(o.exit_code == 0, "%s", o.out);
+    const char *line = o.out;
+    for (long i = 0; i < 9; i++, line = strchr(line, '\n') + 1)
+        for (long j = 0; j < 9; j++) {
+            const bool local = j <= i && i - j <= 2, column = j <= i && (i - j) % 3 == 0;
+            cr_assert(line[j] == (local && column ? '#' : local ? 'a' : column ? 'b' : '.'), "%ld,%ld is %c", i, j, line[j]);
+        }
+    cr_assert(strstr(line, "a only local:k=2: 15 pairs") && strstr(line, "b only strided:l=3,head=column: 9 pairs") && strstr(line, "# both: 9 pairs"), "%s", line);
+    outcome_free(&o);
+    o = attnlab("show dense local -n 64 --svg -");
+    cr_assert(o.exit_code == 0 && strstr(o.out, "<svg") && strstr(o.out, "local:k=128 alone: 0 pairs") && strstr(o.out, "</svg>"), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = attnlab("show dense local -n 64 --npy x.npy");
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "--npy goes with one pattern", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = attnlab("show dense nothing -n 64");
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "nothing", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+Test(cli_show, hops)
+{
+    outcome a = attnlab("show 'layers(local:k=2, strided:l=5)' -n 30 --hops 3 --npy -"), b = attnlab("show 'hops(layers(local:k=2, strided:l=5), 3)' -n 30 --npy -");
+    cr_assert(a.exit_code == 0 && b.exit_code == 0 && a.out_size == b.out_size && memcmp(a.out, b.out, a.out_size) == 0, "%s%s", a.err, b.err);
+    outcome_free(&a);
+    outcome_free(&b);
+}

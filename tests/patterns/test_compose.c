@@ -141,6 +141,7 @@ Test(compose, text)
         {"shift(blocks(dense,2),3)", "shift(blocks(dense, 2), 3)"},
         {"transpose(heads(dense,local))", "transpose(heads(dense, local))"},
         {"expr:\"i - j < 4 || (j & 1)\" & local", "expr:\"i - j < 4 || (j & 1)\" & local"},
+        {"hops(layers(local, 2*fixed), 3)", "hops(layers(local, 2*fixed), 3)"},
         {"local:k=sqrt(n)/2 | dense", "local:k=sqrt(n)/2 | dense"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -184,6 +185,8 @@ Test(compose, complaints)
         {"layers(layers(dense), local)", "outermost"},
         {"layers(dense) | local", "outermost"},
         {"heads(local, k=3)", "'k=3)'"},
+        {"hops(local)", "hops(...) lacks a number"},
+        {"hops(local, 5000)", "5000 hops are more than"},
         {"dense | nothing", "'nothing' is not a known pattern"},
         {"local:k=0x | dense", "k=0x"},
         {deep, "nested more than 64 deep"},
@@ -335,6 +338,46 @@ Test(compose, meanings)
     attn_layout *const all[] = {blocks, shift, transpose, fixed, strided};
     for (size_t k = 0; k < 5; k++)
         attn_layout_destroy(all[k]);
+}
+
+/* Against products of matrices of zeros and ones, layer by layer. */
+Test(compose, hops)
+{
+    enum { N = 67, HOPS = 4 };
+    static const struct { const char *stack; const char *layers[3]; size_t count; } stacks[] = {
+        {"local:k=3", {"local:k=3"}, 1},
+        {"layers(fixed:l=8,c=2,head=block, fixed:l=8,c=2,head=summary)", {"fixed:l=8,c=2,head=block", "fixed:l=8,c=2,head=summary"}, 2},
+        {"layers(strided:l=5, local:k=2,causal=0, dense - local:k=9)", {"strided:l=5", "local:k=2,causal=0", "dense - local:k=9"}, 3},
+        {"heads(local:k=1, strided:l=6,head=column)", {"local:k=1 | strided:l=6,head=column"}, 1},
+    };
+    static bool now[N][N], next[N][N];
+    for (size_t s = 0; s < sizeof stacks / sizeof *stacks; s++)
+        for (size_t hops = 1; hops <= HOPS; hops++) {
+            char text[300];
+            snprintf(text, sizeof text, "hops(%s, %zu)", stacks[s].stack, hops);
+            attn_layout *got = layout_of(text, N, 2);
+            for (size_t t = 0; t < hops; t++) {
+                attn_layout *layer = layout_of(stacks[s].layers[t % stacks[s].count], N, 2);
+                for (size_t i = 0; i < N; i++)
+                    for (size_t j = 0; j < N; j++) {
+                        next[i][j] = t == 0 && attn_layout_allows(layer, 0, i, j);
+                        for (size_t a = 0; a < N && t; a++)
+                            next[i][j] |= attn_layout_allows(layer, 0, i, a) && now[a][j];
+                    }
+                memcpy(now, next, sizeof now);
+                attn_layout_destroy(layer);
+            }
+            for (size_t i = 0; i < N; i++)
+                for (size_t j = 0; j < N; j++)
+                    cr_assert(attn_layout_allows(got, 0, i, j) == now[i][j], "%s: %zu %zu", text, i, j);
+            attn_layout_destroy(got);
+        }
+    conforms("hops(strided:l=7,head=column | local:k=1, 2)");
+    attn_spec *spec = parse("hops(local, 2)");
+    attn_layout *large;
+    attn_error err;
+    cr_assert(attn_layout_create(&large, spec, 20000, 20000, 1, &err) == ATTN_EINVAL && strstr(err.message, "n is 20000"), "%s", err.message);
+    attn_spec_destroy(spec);
 }
 
 Test(compose, layers)
