@@ -263,6 +263,54 @@ Test(cli_plot, ceilings_are_those_of_the_host_and_its_threads, .timeout = 120)
     outcome_free(&o);
 }
 
+/* `count` samples of local:k=128 around `ns`, one per cent apart. */
+static void timed(synthetic *s, const char *kernel, size_t n, double ns, size_t count)
+{
+    s->kernel = kernel;
+    synthetic_begin(s, "local:k=128", n);
+    for (size_t rep = 0; rep < count; rep++)
+        record_real(&s->to, "time_ns", "ns", ns * (1 + 0.01 * ((double)rep - (double)(count / 2))));
+    synthetic_end(s);
+}
+
+Test(cli_plot, the_best_kernel_and_whether_that_is_certain, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *path = scratch_path("best.db"), *out = scratch_path("best");
+    synthetic s = {.heads = 1, .threads = 1};
+    synthetic_open(&s, path, "made-up CPU", "");
+    timed(&s, "one", 1024, 2e6, 9);
+    timed(&s, "two", 1024, 1e6, 9);    /* twice as fast */
+    timed(&s, "one", 2048, 2e6, 9);
+    timed(&s, "two", 2048, 2.02e6, 9); /* intervals overlap */
+    timed(&s, "one", 4096, 2e6, 3);    /* three samples have no interval */
+    timed(&s, "two", 4096, 4e6, 3);
+    timed(&s, "two", 8192, 8e6, 9);
+    synthetic_close(&s);
+    outcome o = attnlab("plot best samples --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    static const struct {
+        const char *begin, *kernel, *lead;
+    } tiles[] = {{"1\t-1\t", "\ttwo\t", "\t2.00× the next"},
+                 {"2\t-1\t", "\tone\t", "\t1.01× the next?"},
+                 {"3\t-1\t", "\tone\t", "\t2.00× the next?"},
+                 {"4\t-1\t", "\ttwo\t", "\tno rival"}};
+    for (size_t i = 0; i < 4; i++) {
+        const char *line = line_of(out, "best.tsv", tiles[i].begin), *lead = strstr(line, tiles[i].lead);
+        cr_assert(strstr(line, tiles[i].kernel) && lead && strcmp(lead, tiles[i].lead) == 0, "tile %zu: '%s'", i, line);
+    }
+    /* Strips are those of the largest n alone, where "two" had no rival: nine samples, the fifth the median. */
+    cr_assert(strcmp(line_of(out, "samples.gp", "array strip_kernel"), "array strip_kernel[1] = ['two']") == 0, "'%s'",
+              line_of(out, "samples.gp", "array strip_kernel"));
+    cr_assert(strncmp(line_of(out, "samples.gp", "array strip_time"), "array strip_time[1] = ['8 ms']", 30) == 0, "time");
+    double ratio;
+    const char *first = line_of(out, "samples.tsv", "local:k=128 two\t");
+    cr_assert(sscanf(first, "local:k=128 two\t%lf", &ratio) == 1 && ratio > 0.959 && ratio < 0.961, "'%s'", first);
+    check_pictures(out, "best");
+    check_pictures(out, "samples");
+    outcome_free(&o);
+}
+
 Test(cli_plot, roofline_without_ceilings_says_so, .timeout = 120)
 {
     NEEDS_GNUPLOT();

@@ -205,7 +205,8 @@ Test(plot_list, ours_have_words_for_lists_and_for_empty_stores)
     plot_list list;
     attn_error err;
     cr_assert(plot_list_read(&list, NULL, &err) == ATTN_OK, "%s", err.message);
-    static const char *const least[] = {"masks", "time", "flops", "memory", "rate", "error", "counters", "share", "roofline"};
+    static const char *const least[] = {"masks", "time", "flops", "memory", "rate", "error", "counters", "share", "roofline",
+                                        "best", "samples"};
     for (size_t i = 0; i < sizeof least / sizeof least[0]; i++)
         cr_assert(plot_find(&list, least[i]) != NULL, "no plot %s", least[i]);
     for (size_t i = 0; i < list.count; i++)
