@@ -68,7 +68,22 @@ plots: ## draw pictures of what is in the database
 	$(BENCH_PREPARE)
 	build/attnlab plot all $(if $(wildcard $(BENCH_DB)),--db $(BENCH_DB)) --out $(BENCH_PLOTS)
 
-.PHONY: bench bench-quick bench-long plots
+# Kernels one after the other, so that plots that hold them against each other have something to show.
+GALLERY_KERNELS ?= avx2 portable # and the planner's choice
+GALLERY_RUN = build/attnlab run --db $(BENCH_DB) --input $(BENCH_INPUT) --max-time $(BENCH_TIME) --threads 1 --heads 2 -p dense $(BENCH_SPARSE) -n 256:4k*2
+gallery: BENCH_DB := build/gallery.db
+gallery: BENCH_PLOTS := build/gallery
+gallery: BENCH_TIME := 0.1
+gallery: BENCH_PEAKS_TIME := 0.5
+gallery: ## docs/GALLERY.md: every plot, drawn from a quick measurement
+	$(BENCH_PREPARE)
+	@rm -rf $(BENCH_DB) $(BENCH_DB)-* $(BENCH_PLOTS)
+	$(BENCH_PEAKS)
+	for kernel in $(GALLERY_KERNELS) auto; do $(GALLERY_RUN) --kernel $$kernel >/dev/null || exit; done
+	build/attnlab plot all --db $(BENCH_DB) --out $(BENCH_PLOTS) >/dev/null
+	mk/gallery.sh $(BENCH_PLOTS) docs/GALLERY.md
+
+.PHONY: bench bench-quick bench-long plots gallery
 
 # A verdict on a revision, for CI. make's own exit code is 2 for whatever goes wrong: build/gate/verdict has the word.
 GATE_BASE ?= origin/main
