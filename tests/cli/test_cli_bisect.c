@@ -115,7 +115,7 @@ Test(cli_bisect, keeps_programs_by_commit_and_flags, .timeout = 120)
         folders++;
     cr_assert(o.exit_code == 0 && folders == 4, "%zu folders: %s%s", folders, o.out, o.err);
     outcome_free(&o);
-    o = shell("cd %s && rm -r build/gate/$(git rev-parse 1)/[Mbp]* && \"$ATTNLAB\" bisect --good 0 --run '-p dense'", repo);
+    o = shell("cd %s && rm -r build/gate/$(git rev-parse 1)*/[Mbp]* && \"$ATTNLAB\" bisect --good 0 --run '-p dense'", repo);
     cr_assert(o.exit_code == 0 && strstr(o.out, "number 1"), "exit %d: %s%s", o.exit_code, o.out, o.err);
     outcome_free(&o);
 }
