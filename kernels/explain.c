@@ -1,6 +1,7 @@
 /* Explaining a plan: see attn/explain.h. */
 #include "attn/explain.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static void explain_part(attn_part_info *out, const attn_plan *plan, size_t h, u
 {
     const lowered *l = &plan->lowered[h];
     const program *p = &l->program;
-    const uint64_t uses = plan->batch * (plan->heads / plan->distinct + (h < plan->heads % plan->distinct));
+    const uint64_t uses = plan_uses(plan, h);
     kinds k = {0};
     *out = (attn_part_info){.head = h, .row_step = 1, .items = l->parts[part].count};
     double cycles = 0;
@@ -127,6 +128,9 @@ static void explain_part(attn_part_info *out, const attn_plan *plan, size_t h, u
     say(out->way, sizeof out->way, "intervals", k.contiguous, all);
     say(out->way, sizeof out->way, "gathered columns", k.teeth, all);
     say(out->way, sizeof out->way, "gathered lists", k.listed, all);
+    const size_t used = strlen(out->way);
+    if (plan->shares > 1)
+        snprintf(out->way + used, sizeof out->way - used, ", keys in %" PRIu32 " shares", plan->shares);
 }
 
 /* ---- candidates ---- */

@@ -322,7 +322,7 @@ static attn_status finish(lowering *l, program *out, attn_error *err)
 attn_status lower_layout(program *out, const attn_layout *layout, size_t head, geometry g, int classes, bool check,
                          attn_error *err)
 {
-    *out = (program){0};
+    *out = (program){.shares = 1};
     lowering l = {.layout = layout, .head = head, .nq = attn_layout_nq(layout), .check = check};
     builder_init(&l.b, g);
     tile_maker_init(&l.maker, &l.b);

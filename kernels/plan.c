@@ -145,6 +145,27 @@ static attn_status lower_heads(attn_plan *plan, lowered *heads, attn_error *err)
     return ATTN_OK;
 }
 
+/* The same number of shares for all heads, whose memory is laid out alike. */
+static attn_status cut_keys(attn_plan *plan, lowered *heads, attn_error *err)
+{
+    double tiles = 0;
+    uint32_t shares = UINT32_MAX;
+    plan->shares = 1;
+    if (plan->kernel->geometry.lanes == 0)
+        return ATTN_OK;
+    for (size_t h = 0; h < plan->distinct; h++)
+        tiles += (double)heads[h].program.tile_count * (double)plan_uses(plan, h);
+    for (size_t h = 0; h < plan->distinct; h++) {
+        const uint32_t worth = shares_worth(&heads[h].program, tiles);
+        shares = worth < shares ? worth : shares;
+    }
+    attn_status status = ATTN_OK;
+    for (size_t h = 0; h < plan->distinct && shares > 1 && status == ATTN_OK; h++)
+        status = shares_cut(&heads[h].program, shares, err);
+    plan->shares = shares;
+    return status;
+}
+
 /* *sum += count * each; false on overflow of 2^63. */
 static bool add_product(uint64_t *sum, uint64_t count, uint64_t each)
 {
@@ -159,7 +180,7 @@ static attn_status count_cost(attn_plan *plan, const lowered *heads, attn_error 
     const shape *s = &plan->shape;
     bool fits = true;
     for (size_t h = 0; h < plan->distinct; h++) {
-        uint64_t uses = plan->batch * (plan->heads / plan->distinct + (h < plan->heads % plan->distinct));
+        uint64_t uses = plan_uses(plan, h);
         const program *p = &heads[h].program;
         bool rows = plan->kernel->geometry.lanes == 0;
         uint64_t each = 4 * (uint64_t)s->dim;
@@ -214,6 +235,8 @@ attn_status plan_create_as(attn_plan **out, const attn_problem *problem, const k
     plan->threads = plan_threads(problem);
 
     status = lower_heads(plan, ready, err);
+    if (status == ATTN_OK)
+        status = cut_keys(plan, ready, err);
     if (status == ATTN_OK)
         status = count_cost(plan, ready, err);
     if (status == ATTN_OK)

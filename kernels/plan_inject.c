@@ -51,7 +51,7 @@ void plan_repeat_some(attn_plan *plan, size_t thread, const item *it, size_t par
             const double cost = it->cycles * weight(l, alone.first_tile) / all;
             if (!(cost > 0 && owed >= cost / 2))
                 continue;
-            plan->kernel->run(&plan->shape, of, &l->program, &alone, 1, l->part_count == 1, plan->scratch[thread], &apart);
+            plan_run_groups(plan, l, 0, of, &alone, 1, thread, &apart);
             owed -= cost;
             in->threads[thread].repeated += cost;
         }

@@ -15,6 +15,7 @@
 
 #include "kernels/choice.h"
 #include "kernels/kernel.h"
+#include "kernels/shares.h"
 
 typedef struct item {
     double cycles; /* predicted */
@@ -68,10 +69,12 @@ struct attn_plan {
     atomic_uint *done;        /* [stages]: items finished */
     atomic_ullong next;       /* item to hand out */
 
-    size_t slots;             /* heads that may be between two of their parts at a time */
+    uint32_t shares;          /* of the keys of every tile; more than 1 only where `parts` is 1: see shares.h */
+    size_t slots;             /* heads that may be between two of their parts, or shares, at a time */
     atomic_ullong *facts;     /* [batch][kv_heads] */
-    float *reference, *sum;   /* [slots][nq] */
-    float *partial;           /* [slots][nq][dim], not for f32: there o itself serves */
+    float *reference, *sum;   /* [slots][shares][nq] */
+    float *partial;           /* [slots][shares][nq][dim], not for f32 in parts: there o itself serves */
+    joiner *joiners;          /* [threads], where there are shares */
     void **scratch;           /* [threads] */
     tally *tallies;           /* [threads] */
     tally total;              /* of the last run */
@@ -110,6 +113,16 @@ attn_status plan_check_problem(const attn_problem *p, attn_error *err);
 
 /* The threads a plan of this problem has. */
 int plan_threads(const attn_problem *p);
+
+/* Query heads over all batch entries that use distinct head h. */
+static inline uint64_t plan_uses(const attn_plan *plan, size_t h)
+{
+    return plan->batch * (plan->heads / plan->distinct + (h < plan->heads % plan->distinct));
+}
+
+/* Computes `count` groups of one item of part `part` for head `of`, with `thread`'s scratch memory. */
+void plan_run_groups(const attn_plan *plan, const lowered *l, size_t part, const operands *of, const group *groups,
+                     uint32_t count, size_t thread, tally *done);
 
 /* Cuts the work of a plan whose programs are lowered (in `ready`) and lays out its memory. */
 attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err);

@@ -30,12 +30,28 @@ static operands operands_of(const attn_plan *plan, const tensors *x, size_t head
         .keys_id = plan->runs * plan->batch * plan->kv_heads + kv,
         .facts = plan->facts + kv,
     };
-    if (plan->parts > 1) {
-        of.reference = plan->reference + slot * s->nq;
-        of.sum = plan->sum + slot * s->nq;
-        of.partial = s->dtype == ATTN_F32 ? of.o : plan->partial + slot * s->nq * s->dim;
+    if (plan->reference) {
+        const size_t first = slot * plan->shares * s->nq;
+        of.reference = plan->reference + first;
+        of.sum = plan->sum + first;
+        of.partial = plan->partial ? plan->partial + first * s->dim : of.o;
     }
     return of;
+}
+
+void plan_run_groups(const attn_plan *plan, const lowered *l, size_t part, const operands *of, const group *groups,
+                     uint32_t count, size_t thread, tally *done)
+{
+    const shape *s = &plan->shape;
+    operands mine = *of;
+    if (plan->shares > 1) {
+        const size_t rows = groups->first_tile / (l->program.tile_count / plan->shares) * s->nq;
+        mine.reference += rows;
+        mine.sum += rows;
+        mine.partial += rows * s->dim;
+    }
+    plan->kernel->run(s, &mine, &l->program, groups, count, part + 1 == l->part_count && plan->shares == 1,
+                      plan->scratch[thread], done);
 }
 
 /* Until all items of part `part` of `head` are done. They have all been handed out, so this is short. */
@@ -77,11 +93,12 @@ static void take_items(attn_plan *plan, const tensors *x, size_t thread)
 
         operands of = operands_of(plan, x, head);
         const item *it = &plan->items[l->parts[part].first + (i - plan->first_item[stage])];
-        plan->kernel->run(&plan->shape, &of, &l->program, &plan->groups[it->first_group], it->groups,
-                          part + 1 == l->part_count, plan->scratch[thread], count);
+        plan_run_groups(plan, l, part, &of, &plan->groups[it->first_group], it->groups, thread, count);
         if (plan->injection)
             plan_repeat_some(plan, thread, it, part, l, &of);
-        atomic_fetch_add_explicit(&plan->done[stage], 1, memory_order_release);
+        const unsigned before = atomic_fetch_add_explicit(&plan->done[stage], 1, memory_order_acq_rel);
+        if (plan->shares > 1 && before + 1 == l->parts[part].count)
+            count->exact_rows += shares_join(&plan->shape, &of, plan->shares, &plan->joiners[thread]);
     }
     fesetenv(&caller);
 }

@@ -82,6 +82,7 @@ typedef struct program {
     size_t tile_count, run_count, mask_count, offset_count;
     part_tiles parts[MAX_PARTS];
     uint32_t part_count;
+    uint32_t shares;    /* every tile comes this many times, each with a share of its keys: see shares.h */
     uint32_t classes;   /* parts, from the first on, that are residue classes; a natural one may follow */
     follower followers[MAX_FOLLOWERS]; /* the first `classes` of them are those parts */
     uint32_t follower_count;

@@ -43,12 +43,11 @@ static double row_cycles(const shape *s)
     return 4 * (double)s->nk * (double)s->dim;
 }
 
-/* Groups and items of one part: tiles [begin, end) of a program, or rows. */
-static item_range cut_part(cut *c, const attn_plan *plan, const program *p, size_t begin, size_t end,
-                           double target)
+/* Groups and items of tiles [begin, end) of a program, or of rows. */
+static void cut_tiles(cut *c, const attn_plan *plan, const program *p, size_t begin, size_t end, double target)
 {
     const shape *s = &plan->shape;
-    size_t first_item = c->item_count, first_group = c->group_count;
+    size_t first_group = c->group_count;
     double cycles = 0;
     for (size_t t = begin, next; t < end; t = next) {
         for (next = t + 1; next < end && next - t < s->group; next++)
@@ -66,14 +65,16 @@ static item_range cut_part(cut *c, const attn_plan *plan, const program *p, size
         }
     }
     close_item(c, first_group, cycles);
-    qsort(c->items + first_item, c->item_count - first_item, sizeof *c->items, by_cost);
-    return (item_range){(uint32_t)first_item, (uint32_t)(c->item_count - first_item)};
 }
 
-/* Query heads over all batch entries that use distinct head h. */
-static double uses_of(const attn_plan *plan, size_t h)
+/* Items of one part, each of one share of the keys. */
+static item_range cut_part(cut *c, const attn_plan *plan, const program *p, size_t begin, size_t end, double target)
 {
-    return (double)plan->batch * (double)(plan->heads / plan->distinct + (h < plan->heads % plan->distinct));
+    const size_t first_item = c->item_count, each = (end - begin) / plan->shares;
+    for (uint32_t share = 0; share < plan->shares; share++)
+        cut_tiles(c, plan, p, begin + share * each, begin + (share + 1) * each, target);
+    qsort(c->items + first_item, c->item_count - first_item, sizeof *c->items, by_cost);
+    return (item_range){(uint32_t)first_item, (uint32_t)(c->item_count - first_item)};
 }
 
 static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error *err)
@@ -85,7 +86,7 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
     for (size_t h = 0; h < plan->distinct; h++) {
         size_t count = rows ? s->nq : heads[h].program.tile_count;
         units += count;
-        tiles += (double)count * uses_of(plan, h);
+        tiles += (double)count * (double)plan_uses(plan, h);
     }
     double fair = tiles / (GROUPS_PER_THREAD * (double)plan->threads);
     uint32_t most = plan->kernel->max_group, asked = plan->choice.group;
@@ -101,7 +102,7 @@ static attn_status cut_work(attn_plan *plan, lowered *heads, cut *c, attn_error 
             work_add_part(&l->work[part], &l->program, part, s->group, s->dim, kernel_gathers(plan->kernel, s->dtype));
             cycles += work_cycles(&l->work[part], &plan->kernel->rates);
         }
-        plan->cycles += cycles * uses_of(plan, h);
+        plan->cycles += cycles * (double)plan_uses(plan, h);
     }
     double target = plan->cycles / (ITEMS_PER_THREAD * (double)plan->threads);
     target = target > item_cycles ? target : item_cycles;
@@ -170,11 +171,19 @@ static void take_all(attn_plan *plan, const lowered *heads, const cut *c)
     plan->facts = arena_take(a, plan->batch * plan->kv_heads, sizeof *plan->facts);
     plan->tallies = arena_take(a, threads, ARENA_ALIGN); /* one line each */
     plan->bytes.schedule = since(a, &mark);
-    if (plan->parts > 1) {
-        plan->reference = arena_take(a, plan->slots * nq, sizeof *plan->reference);
-        plan->sum = arena_take(a, plan->slots * nq, sizeof *plan->sum);
-        if (plan->shape.dtype != ATTN_F32)
-            plan->partial = arena_take(a, plan->slots * nq * plan->shape.dim, sizeof *plan->partial);
+    if (plan->parts > 1 || plan->shares > 1) {
+        const size_t rows = plan->slots * plan->shares * nq;
+        plan->reference = arena_take(a, rows, sizeof *plan->reference);
+        plan->sum = arena_take(a, rows, sizeof *plan->sum);
+        if (plan->shape.dtype != ATTN_F32 || plan->shares > 1)
+            plan->partial = arena_take(a, rows * plan->shape.dim, sizeof *plan->partial);
+    }
+    if (plan->shares > 1)
+        plan->joiners = arena_take(a, threads, sizeof *plan->joiners);
+    for (size_t t = 0; t < threads && plan->shares > 1; t++) {
+        const joiner with = {arena_take(a, plan->shape.dim, sizeof(float)), arena_take(a, plan->shape.max_combs, sizeof(attn_comb))};
+        if (plan->joiners)
+            plan->joiners[t] = with;
     }
     plan->bytes.carried = since(a, &mark);
     plan->scratch = arena_take(a, threads, sizeof *plan->scratch);
@@ -215,7 +224,7 @@ attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err)
 
     size_t total = heads_total(plan);
     plan->stages = (total + plan->parts - 1) * plan->parts;
-    plan->slots = total < plan->parts + 1 ? total : plan->parts + 1;
+    plan->slots = total < plan->parts + 1 || plan->shares > 1 ? total : plan->parts + 1;
     take_all(plan, heads, &c);
     size_t counted = plan->memory.used;
     if (!arena_open(&plan->memory)) {

@@ -273,6 +273,16 @@ Test(hostile, stored_as_f16)
         all_kernels(&inputs[i], 100, 100, 20, ATTN_F16, 5e-4);
 }
 
+/* Rows whose shares cannot be joined in fp32 go to fp64, more than where keys stay together. */
+Test(hostile, keys_in_shares)
+{
+    for (size_t i = 0; i < INPUTS; i++) {
+        struct input in = inputs[i];
+        in.exact = ANY;
+        all_kernels(&in, 5, 4200, 9, i % 2 ? ATTN_F32 : ATTN_F16, i % 2 ? in.slack : 5e-4);
+    }
+}
+
 /* Which thread finds out what, and when, must not show. */
 Test(hostile, same_bits_from_any_number_of_threads)
 {
