@@ -220,6 +220,9 @@ static bool weigh_chunk(const shape *s, const operands *x, state *t, const granu
     panels *a = w->panels;
     for (uint32_t v = 0; v < VECTORS; v++)
         vf_store(t->chunk_sum + v * LANES, vf_set1(0));
+    for (uint32_t i = 0; i < n; i++)
+        if (t->huge || a->huge[g[i].slot]) /* its scores will hardly fit the references */
+            return false;
     if (w->care.specials) {
         weigh_apart(s, x, t, g, n, w);
         return true;
@@ -227,16 +230,13 @@ static bool weigh_chunk(const shape *s, const operands *x, state *t, const granu
     job j = {.o = a->o, .s = a->s, .q = t->tiled, .minus_reference = t->minus_reference, .sum = t->chunk_sum,
              .near = &w->ahead.rows, .chores = a->chores};
     for (uint32_t i = 0; i < n + 2; i++) {
-        const bool by_vectors = i < n && (t->huge || a->huge[g[i].slot]);
         j.v = i >= 2 ? a->v + g[i - 2].slot * a->bytes : NULL;
         j.p_of_v = a->p[i % 2];
         j.first = i == 2;
         j.p = i >= 1 && i <= n ? a->p[(i - 1) % 2] : NULL;
         j.masks = j.p && g[i - 1].masks ? g[i - 1].masks : all_rows;
-        j.k = i < n && !by_vectors ? a->k + g[i].slot * a->bytes : NULL;
+        j.k = i < n ? a->k + g[i].slot * a->bytes : NULL;
         a->step(a->depth, &j);
-        if (by_vectors)
-            score_by_vectors(s, x, t, &g[i], w, a->s);
     }
     return true;
 }

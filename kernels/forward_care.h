@@ -68,8 +68,9 @@ INLINE size_t marks_size(const shape *s) { return (s->dim + (s->dim + 63) / 64) 
 INLINE void mark_columns(uint64_t *marks, size_t dim, size_t c, uint64_t columns, uint64_t rows)
 {
     enum { MANY = 16 };
+    const size_t count = dim - c < 64 ? dim - c : 64;
     if (__builtin_popcountll(columns) > MANY)
-        for (size_t i = 0; i < 64 && c + i < dim; i++)
+        for (size_t i = 0; i < count; i++) /* as vectors */
             marks[c + i] |= rows & -(columns >> i & 1);
     else
         for (; columns; columns &= columns - 1)

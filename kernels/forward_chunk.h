@@ -49,6 +49,15 @@ static uint64_t misfits(const state *t)
     return (high | (low & t->seen)) & t->rows & ~t->dead;
 }
 
+/* Rows whose sum is NaN: so is a score, and no other reference helps. */
+static uint64_t hopeless(const state *t)
+{
+    uint64_t rows = 0;
+    for (uint32_t v = 0; v < t->vectors; v++)
+        rows |= rows_of_lanes(~vf_ge(vf_load(t->chunk_sum + v * LANES), vf_set1(0)), v);
+    return rows & t->rows;
+}
+
 /* Moves the references of rows to their maxima in this chunk where these are out of reach, and what has been
  * summed so far with them. */
 static void move_references(size_t dim, state *t)
@@ -119,10 +128,14 @@ static void compute_chunk(const shape *s, const operands *x, state *t, const gra
     count->granules += n;
     if (!(t->rows & ~t->dead))
         return;
-    if (!t->tracked && (!weigh_chunk(s, x, t, g, n, w) || misfits(t))) {
-        t->tracked = true;
-        count->redone++;
-        count->redone_granules += n;
+    if (!t->tracked) {
+        const bool weighed = weigh_chunk(s, x, t, g, n, w);
+        t->dead |= weighed ? hopeless(t) : 0;
+        if (!weighed || misfits(t)) {
+            t->tracked = true;
+            count->redone++;
+            count->redone_granules += n;
+        }
     }
     if (t->tracked)
         track_chunk(s, x, t, g, n, w);

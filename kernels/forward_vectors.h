@@ -153,7 +153,7 @@ static bool is_alarming(const state *t)
 {
     uint64_t high = 0;
     for (uint32_t v = 0; v < t->vectors; v++)
-        high |= rows_of_lanes(~vf_le(vf_load(t->chunk_sum + v * LANES), vf_set1(ALARM)), v);
+        high |= rows_of_lanes(vf_ge(vf_load(t->chunk_sum + v * LANES), vf_set1(ALARM)), v);
     return high & t->rows & ~t->dead;
 }
 

@@ -83,7 +83,16 @@ gallery: ## docs/GALLERY.md: every plot, drawn from a quick measurement
 	build/attnlab plot all --db $(BENCH_DB) --out $(BENCH_PLOTS) >/dev/null
 	mk/gallery.sh $(BENCH_PLOTS) docs/GALLERY.md
 
-.PHONY: bench bench-quick bench-long plots gallery
+# What NaN, infinities, subnormals, large scores cost, as a table.
+ODD_KERNELS ?= auto avx2
+odd-inputs: build/odd-inputs ## what unusual operands cost: time over that of normal ones (ODD_KERNELS="auto avx2")
+	@for kernel in $(ODD_KERNELS); do $< $$kernel || exit; done
+
+build/odd-inputs: tests/bench/odd_inputs.c $(B)/libattn.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $^ $(LIB_LIBS) -o $@
+
+.PHONY: bench bench-quick bench-long plots gallery odd-inputs
 
 # A verdict on a revision, for CI. make's own exit code is 2 for whatever goes wrong: build/gate/verdict has the word.
 GATE_BASE ?= origin/main
