@@ -27,6 +27,7 @@ static const option options[] = {
     {"heads", OPTION_SIZE, "H", "query heads", "8", 1, 65536, NULL, false},
     {"head", OPTION_SIZE, "G", "the head shown, from 0; for patterns whose heads differ", "0", 0, 65535, NULL,
      false},
+    {"grid", OPTION_FLAG, NULL, "all heads that differ, side by side: in the terminal, with --png and --svg", NULL, 0, 0, NULL, false},
     {"hops", OPTION_SIZE, "H", "what H steps through SPEC reach, or through the layers of layers(A, B)", NULL, 1, 1024, NULL, false},
     {"rows", OPTION_TEXT, "A:B", "only query rows A to B-1 (A: and :B leave one end)", NULL, 0, 0, NULL, false},
     {"cols", OPTION_TEXT, "C:D", "only keys C to D-1", NULL, 0, 0, NULL, false},
@@ -47,6 +48,7 @@ static const option options[] = {
 typedef struct subject {
     attn_layout *layout;
     size_t head, pixels, block;
+    bool grid;          /* all heads */
     mask_window window; /* what is shown */
     char title[TITLE], caption[TITLE];
 } subject;
@@ -217,6 +219,11 @@ static size_t cells_that_fit(void)
     return DEFAULT_WIDTH;
 }
 
+static mask_style print_style(void)
+{
+    return !locale_is_utf8() ? MASK_ASCII : cli_colour(stdout) ? MASK_COLOUR : MASK_BLOCKS;
+}
+
 static attn_status print_picture(const args *a, const subject *s, attn_error *err)
 {
     size_t most = cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit();
@@ -224,16 +231,54 @@ static attn_status print_picture(const args *a, const subject *s, attn_error *er
     attn_status status = mask_grid_cut(&grid, s->layout, s->head, &s->window, most, err);
     if (status != ATTN_OK)
         return status;
-    mask_print(stdout, &grid,
-               !locale_is_utf8()    ? MASK_ASCII
-               : cli_colour(stdout) ? MASK_COLOUR
-                                    : MASK_BLOCKS);
+    mask_print(stdout, &grid, print_style());
     printf("%s: %s", s->title, s->caption);
     if (grid.cell > 1)
         printf("; a cell is %zu x %zu pairs", grid.cell, grid.cell);
     putchar('\n');
     mask_grid_destroy(&grid);
     return ATTN_OK;
+}
+
+/* ---- heads side by side ---- */
+
+static int show_grid(const args *a, const subject *s)
+{
+    static const char *const others[] = {"head", "pbm", "npy", "csr", "flex"};
+    const size_t differ = attn_layout_distinct_heads(s->layout), heads = attn_layout_heads(s->layout), count = differ < heads ? differ : heads;
+    const char *png = cli_text(a, "png"), *svg = cli_text(a, "svg");
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
+        if (cli_given(a, others[k]))
+            return cli_complain(EXIT_INPUT, "--%s is about one head, or has them all already: leave out --grid", others[k]);
+    if (png && svg)
+        return cli_complain(EXIT_INPUT, "--grid makes one file at a time: --png or --svg");
+    const size_t width = cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit();
+    const size_t across = png || svg ? sheet_across(count) : sheet_across_within(count, width);
+    const size_t room = png ? s->pixels : svg ? SVG_CELLS : width - SHEET_GAP * (across - 1 < width / SHEET_GAP ? across - 1 : 0);
+    attn_error err;
+    sheet all;
+    outfile file = {0};
+    attn_status status = sheet_create(&all, s->layout, &s->window, across, room / across, &err);
+    if (status != ATTN_OK)
+        return cli_fail(status, &err);
+    char caption[TITLE];
+    snprintf(caption, sizeof caption, "%zu head%s that differ%s", count, count == 1 ? "" : "s", count == 1 ? "s" : "");
+    if (!png && !svg) {
+        sheet_print(stdout, &all, print_style());
+        printf("%s: %s", s->title, caption);
+        if (all.panels[0].cell > 1)
+            printf("; a cell is %zu x %zu pairs", all.panels[0].cell, all.panels[0].cell);
+        putchar('\n');
+    } else {
+        status = outfile_open(&file, png ? png : svg, &err);
+        if (status == ATTN_OK)
+            status = png ? image_png_sheet(file.stream, &all, s->pixels, &err) : image_svg_sheet(file.stream, &all, s->title, caption, &err);
+        if (status == ATTN_OK)
+            status = outfile_commit(&file, &err);
+        outfile_discard(&file);
+    }
+    sheet_destroy(&all);
+    return status == ATTN_OK ? EXIT_FINE : cli_fail(status, &err);
 }
 
 /* ---- the command ---- */
@@ -285,7 +330,7 @@ static void describe(subject *s)
     if (nq != nk && used > 0 && (size_t)used < sizeof s->title)
         used +=
             snprintf(s->title + used, sizeof s->title - (size_t)used, ", nq=%llu", (unsigned long long)nq);
-    if (attn_layout_distinct_heads(s->layout) > 1 && used > 0 && (size_t)used < sizeof s->title)
+    if (!s->grid && attn_layout_distinct_heads(s->layout) > 1 && used > 0 && (size_t)used < sizeof s->title)
         snprintf(s->title + used, sizeof s->title - (size_t)used, ", head %zu", s->head);
     double all = (double)nq * (double)nk;
     used = snprintf(s->caption, sizeof s->caption, "%llu pairs, ", (unsigned long long)pairs);
@@ -301,7 +346,7 @@ static void describe(subject *s)
 /* Two specs, one over the other. */
 static int show_two(const args *a, const char *const *operands)
 {
-    static const char *const others[] = {"png", "pbm", "npy", "csr", "flex", "rows", "cols", "hops"};
+    static const char *const others[] = {"png", "pbm", "npy", "csr", "flex", "rows", "cols", "hops", "grid"};
     const size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
     const char *svg = cli_text(a, "svg");
     attn_error err;
@@ -337,7 +382,8 @@ static int run(const args *a)
         return show_two(a, operands);
     size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
     size_t heads = cli_size(a, "heads");
-    subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels"), .block = cli_size(a, "block")};
+    subject s = {.head = cli_size(a, "head"), .pixels = cli_size(a, "pixels"), .block = cli_size(a, "block"),
+                 .grid = cli_given(a, "grid")};
     if (s.head >= heads)
         return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads, 0 to %zu; --heads sets how many",
                             s.head, heads, heads - 1);
@@ -366,6 +412,12 @@ static int run(const args *a)
         status = attn_fail(&err, ATTN_EINVAL, "--flex writes whole masks: leave out --rows and --cols");
     if (status == ATTN_OK)
         status = check_files(a, &s, &files, &err);
+    if (status == ATTN_OK && s.grid) {
+        const int code = show_grid(a, &s);
+        attn_layout_destroy(s.layout);
+        attn_spec_destroy(spec);
+        return code;
+    }
     if (status == ATTN_OK)
         status = files ? write_files(a, &s, &err) : print_picture(a, &s, &err);
     attn_layout_destroy(s.layout);
@@ -383,7 +435,7 @@ const command cmd_show = {
         "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
         "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
         "'#' is allowed and '.' is not. --rows and --cols cut out a part, in the terminal and in every file. "
-        "A FILE of - is standard output. --hops 2 shows hops(SPEC, 2).\n"
+        "A FILE of - is standard output. --hops 2 shows hops(SPEC, 2), --grid all heads of a pattern that differ.\n"
         "\n"
         "Two specs are shown over each other, in the terminal or with --svg: what only the first has, only the second, both.\n"
         "\n"

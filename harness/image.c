@@ -15,29 +15,71 @@ unsigned char image_grey(double fraction)
     return (unsigned char)(255.5 - 255 * (faintest + (1 - faintest) * fraction));
 }
 
-attn_status image_png(FILE *out, const mask_grid *grid, size_t scale, attn_error *err)
+typedef struct canvas {
+    size_t width, height;
+    unsigned char *pixels; /* [height][width], greys */
+} canvas;
+
+static attn_status new_canvas(canvas *c, size_t width, size_t height, unsigned char grey, attn_error *err)
 {
-    size_t width = grid->columns * scale, height = grid->rows * scale;
-    unsigned char *pixels = malloc(width * height);
-    if (!pixels)
+    *c = (canvas){width, height, malloc(width * height)};
+    if (!c->pixels)
         return attn_fail(err, ATTN_ENOMEM, "out of memory for a picture of %zu x %zu pixels", width, height);
+    memset(c->pixels, grey, width * height);
+    return ATTN_OK;
+}
+
+static void paint(canvas *c, size_t x, size_t y, const mask_grid *grid, size_t scale)
+{
     for (size_t row = 0; row < grid->rows; row++) {
-        unsigned char *line = pixels + row * scale * width;
+        unsigned char *line = c->pixels + (y + row * scale) * c->width + x;
         for (size_t column = 0; column < grid->columns; column++)
             memset(line + column * scale, image_grey(mask_fraction(grid, row, column)), scale);
         for (size_t copy = 1; copy < scale; copy++)
-            memcpy(line + copy * width, line, width);
+            memcpy(line + copy * c->width, line, grid->columns * scale);
     }
+}
+
+/* Writes it and releases its pixels. */
+static attn_status encode(FILE *out, canvas *c, attn_error *err)
+{
     png_image image = {.version = PNG_IMAGE_VERSION,
-                       .width = (png_uint_32)width,
-                       .height = (png_uint_32)height,
+                       .width = (png_uint_32)c->width,
+                       .height = (png_uint_32)c->height,
                        .format = PNG_FORMAT_GRAY};
-    bool written = png_image_write_to_stdio(&image, out, 0, pixels, 0, NULL) != 0;
-    free(pixels);
+    bool written = png_image_write_to_stdio(&image, out, 0, c->pixels, 0, NULL) != 0;
+    free(c->pixels);
     /* libpng reports a failed write as its own error; the stream knows the cause. */
     if (!written && !ferror(out))
         return attn_fail(err, ATTN_EINTERNAL, "the PNG encoder failed: %s", image.message);
     return ATTN_OK;
+}
+
+attn_status image_png(FILE *out, const mask_grid *grid, size_t scale, attn_error *err)
+{
+    canvas c;
+    attn_status status = new_canvas(&c, grid->columns * scale, grid->rows * scale, 255, err);
+    if (status != ATTN_OK)
+        return status;
+    paint(&c, 0, 0, grid, scale);
+    return encode(out, &c, err);
+}
+
+attn_status image_png_sheet(FILE *out, const sheet *s, size_t pixels, attn_error *err)
+{
+    enum { BETWEEN = 190 /* a grey */ };
+    const mask_grid *first = &s->panels[0];
+    const size_t across = s->count < s->across ? s->count : s->across, down = (s->count - 1) / across + 1;
+    const size_t gap = pixels / 100 + 1, longer = first->rows > first->columns ? first->rows : first->columns;
+    const size_t most = across > down ? across : down, room = pixels > gap * (most + 1) ? (pixels - gap * (most + 1)) / most : 1;
+    const size_t scale = room > longer ? room / longer : 1, width = first->columns * scale, height = first->rows * scale;
+    canvas c;
+    attn_status status = new_canvas(&c, gap + across * (width + gap), gap + down * (height + gap), BETWEEN, err);
+    if (status != ATTN_OK)
+        return status;
+    for (size_t h = 0; h < down * across && h < s->count; h++)
+        paint(&c, gap + h % across * (width + gap), gap + h / across * (height + gap), &s->panels[h], scale);
+    return encode(out, &c, err);
 }
 
 /* Calls `write` with each row of the mask. */

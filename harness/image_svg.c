@@ -2,8 +2,10 @@
  * below repeat it exactly; so dense, block and column patterns take few, and a diagonal one for each row. */
 #include "harness/image.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     SHADES = 16, /* greys that can be told apart; shade 0 is white and not drawn */
@@ -129,45 +131,94 @@ static void draw_axes(FILE *out, const mask_grid *g, double width, double height
     fputs("</g>\n", out);
 }
 
-attn_status image_svg(FILE *out, const mask_grid *g, const char *title, const char *description,
-                      attn_error *err)
-{
-    run *runs[2] = {malloc(g->columns * sizeof(run)), malloc(g->columns * sizeof(run))};
-    if (!runs[0] || !runs[1]) {
-        free(runs[0]);
-        free(runs[1]);
-        return attn_fail(err, ATTN_ENOMEM, "out of memory for a picture");
-    }
-    /* Cells at the far edges may cover fewer pairs: the picture ends with the last pair. */
-    size_t longer = g->nq > g->nk ? g->nq : g->nk;
-    double width = SIDE * (double)g->nk / (double)longer, height = SIDE * (double)g->nq / (double)longer;
-    double scale = SIDE * (double)g->cell / (double)longer;
+/* How large a grid is drawn whose longer side is `side` user units. Cells at its far edges may cover fewer pairs: the
+ * picture ends with the last pair. */
+typedef struct extent {
+    double width, height, scale;
+} extent;
 
+static extent extent_of(const mask_grid *g, double side)
+{
+    const double longer = (double)(g->nq > g->nk ? g->nq : g->nk);
+    return (extent){side * (double)g->nk / longer, side * (double)g->nq / longer, side * (double)g->cell / longer};
+}
+
+static attn_status draw_cells(FILE *out, const mask_grid *g, double x, double y, double side, attn_error *err)
+{
+    const extent e = extent_of(g, side);
+    run *runs[2] = {malloc(g->columns * sizeof(run)), malloc(g->columns * sizeof(run))};
+    attn_status status = runs[0] && runs[1] ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for a picture");
+    if (status == ATTN_OK) {
+        fprintf(out, "<svg x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\"><g transform=\"scale(%.6g)\" "
+                "shape-rendering=\"crispEdges\">\n", x, y, e.width, e.height, e.scale);
+        for (int shade = 1; shade <= SHADES; shade++)
+            draw_shade(out, g, shade, runs);
+        fputs("</g></svg>\n", out);
+    }
+    free(runs[0]);
+    free(runs[1]);
+    return status;
+}
+
+/* So that a long title fits. */
+static double title_size(const char *title, double width)
+{
+    const double usual = 15, least = 7, character = 0.56; /* of its size: the width of one */
+    const double fits = (width - LEFT - RIGHT) / (character * (double)(strlen(title) + 1));
+    return fits > usual ? usual : fits < least ? least : fits;
+}
+
+static void begin_document(FILE *out, double width, double height, const char *title, const char *description)
+{
     fprintf(out,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-labelledby=\"title desc\" "
             "width=\"%.0f\" "
             "height=\"%.0f\" viewBox=\"0 0 %.2f %.2f\">\n<title id=\"title\">",
-            LEFT + width + RIGHT, TOP + height + BOTTOM, LEFT + width + RIGHT, TOP + height + BOTTOM);
+            width, height, width, height);
     escape(out, title);
     fputs("</title>\n<desc id=\"desc\">", out);
     escape(out, description);
     fputs("</desc>\n<style>text{stroke:none;fill:#000}</style>\n<rect width=\"100%\" height=\"100%\" "
           "fill=\"#fff\"/>\n",
           out);
-    fprintf(out, "<text x=\"%d\" y=\"22\" font-family=\"sans-serif\" font-size=\"15\">", LEFT);
+    fprintf(out, "<text x=\"%d\" y=\"22\" font-family=\"sans-serif\" font-size=\"%.3g\">", LEFT, title_size(title, width));
     escape(out, title);
     fprintf(out, "</text>\n<text x=\"%d\" y=\"42\" font-family=\"sans-serif\" font-size=\"12\">", LEFT);
     escape(out, description);
-    fprintf(out,
-            "</text>\n<svg x=\"%d\" y=\"%d\" width=\"%.2f\" height=\"%.2f\"><g transform=\"scale(%.6g)\" "
-            "shape-rendering=\"crispEdges\">\n",
-            LEFT, TOP, width, height, scale);
-    for (int shade = 1; shade <= SHADES; shade++)
-        draw_shade(out, g, shade, runs);
-    fputs("</g></svg>\n", out);
-    draw_axes(out, g, width, height);
+    fputs("</text>\n", out);
+}
+
+attn_status image_svg(FILE *out, const mask_grid *g, const char *title, const char *description,
+                      attn_error *err)
+{
+    const extent e = extent_of(g, SIDE);
+    begin_document(out, LEFT + e.width + RIGHT, TOP + e.height + BOTTOM, title, description);
+    attn_status status = draw_cells(out, g, LEFT, TOP, SIDE, err);
+    if (status != ATTN_OK)
+        return status;
+    draw_axes(out, g, e.width, e.height);
     fputs("</svg>\n", out);
-    free(runs[0]);
-    free(runs[1]);
     return ATTN_OK;
+}
+
+attn_status image_svg_sheet(FILE *out, const sheet *s, const char *title, const char *description, attn_error *err)
+{
+    enum { GAP = 16, LABEL = 18 };
+    const size_t across = s->count < s->across ? s->count : s->across, down = (s->count - 1) / across + 1;
+    const double side = (SIDE - GAP * (double)(across - 1)) / (double)across;
+    const extent e = extent_of(&s->panels[0], side);
+    const double width = (double)across * (e.width + GAP) - GAP, least = SIDE - LEFT; /* room for the title */
+    begin_document(out, LEFT + (width > least ? width : least) + RIGHT, TOP + (double)down * (e.height + GAP + LABEL) + RIGHT,
+                   title, description);
+    attn_status status = ATTN_OK;
+    for (size_t h = 0; h < s->count && status == ATTN_OK; h++) {
+        const double x = LEFT + (double)(h % across) * (e.width + GAP), y = TOP + LABEL + (double)(h / across) * (e.height + GAP + LABEL);
+        fprintf(out, "<text x=\"%.2f\" y=\"%.2f\" font-family=\"sans-serif\" font-size=\"11\">head %zu: %" PRIu64 " pairs</text>\n",
+                x, y - 5, h, s->pairs[h]);
+        status = draw_cells(out, &s->panels[h], x, y, side, err);
+        fprintf(out, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"none\" stroke=\"#000\"/>\n",
+                x, y, e.width, e.height);
+    }
+    fputs("</svg>\n", out);
+    return status;
 }

@@ -277,3 +277,57 @@ Test(cli_show, hops)
     outcome_free(&a);
     outcome_free(&b);
 }
+
+/* The first characters of a line of the output, from character `at` on. */
+static bool line_has(const char *text, size_t line, size_t at, const char *word, size_t length)
+{
+    for (; line; line--) {
+        const char *end = strchr(text, '\n');
+        if (!end)
+            return false;
+        text = end + 1;
+    }
+    return strlen(text) >= at + length && strncmp(text + at, word, length) == 0;
+}
+
+/* Every panel is what --head shows: nine cells wide, a gap of two, two panels in a row, a line of names above. */
+Test(cli_show, grid_of_heads)
+{
+    static const char *const spec = "heads(local:k=2, strided:l=3,head=column, dense)";
+    outcome o = shell("LC_ALL=C \"$ATTNLAB\" show '%s' -n 9 --grid --width 80", spec);
+    for (size_t h = 0; h < 3; h++) {
+        outcome one = shell("LC_ALL=C \"$ATTNLAB\" show '%s' -n 9 --head %zu", spec, h);
+        const size_t top = h / 2 * 11, left = h % 2 * 11;
+        char name[16];
+        snprintf(name, sizeof name, "head %zu", h);
+        cr_assert(line_has(o.out, top, left, name, 6), "%s: %s", name, o.out);
+        for (size_t row = 0; row < 9; row++)
+            cr_assert(line_has(o.out, top + 1 + row, left, one.out + row * 10, 9), "head %zu, row %zu: %s%s", h, row, o.out, one.out);
+        outcome_free(&one);
+    }
+    cr_assert(o.exit_code == 0 && strstr(o.out, "n=9: 3 heads that differ"), "%s", o.out);
+    outcome_free(&o);
+}
+
+Test(cli_show, grid_as_files)
+{
+    static const char *const spec = "heads(local:k=2, strided:l=3,head=column, dense)";
+    outcome o = attnlab("show '%s' -n 90 --grid --svg -", spec);
+    size_t panels = 0;
+    for (const char *at = o.out; (at = strstr(at, "\">head ")); at++)
+        panels++;
+    cr_assert(o.exit_code == 0 && panels == 3 && strstr(o.out, "head 2: 4095 pairs"), "%zu panels: %.300s", panels, o.out);
+    outcome_free(&o);
+    const char *path = scratch_path("grid.png");
+    o = attnlab("show '%s' -n 90 --grid --png %s --pixels 500", spec, path);
+    cr_assert(o.exit_code == 0 && file_exists(path), "%s", o.err);
+    outcome_free(&o);
+    static const struct { const char *arguments, *word; } refused[] = {
+        {"dense --grid --head 1", "--head"}, {"dense --grid --npy x.npy", "--npy"}, {"dense local --grid", "--grid"},
+        {"'expr:\"j >= h\"' --heads 65 --grid", "65 heads"}, {"dense --grid --png a.png --svg b.svg", "one file"}};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        o = attnlab("show %s", refused[i].arguments);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, refused[i].word, NULL), "%s: exit %d: %s", refused[i].arguments, o.exit_code, o.err);
+        outcome_free(&o);
+    }
+}
