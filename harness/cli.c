@@ -13,6 +13,7 @@
 #include "attn/version.h"
 #include "base/suggest.h"
 #include "harness/emit.h"
+#include "harness/mask_png.h"
 
 enum { MOST_OPTIONS = 48 };
 
@@ -429,6 +430,7 @@ static int dispatch(int argc, char **argv)
 
 int cli_main(int argc, char **argv)
 {
+    mask_read_pictures_with(mask_png_decode);
     int code = dispatch(argc, argv);
     if ((fflush(stdout) != 0 || ferror(stdout)) && (code == EXIT_FINE || code == EXIT_INPUT))
         code = cli_complain(EXIT_MACHINE, "standard output could not be written: %s", strerror(errno));

@@ -440,7 +440,8 @@ const command cmd_show = {
         "Two specs are shown over each other, in the terminal or with --svg: what only the first has, only the second, both.\n"
         "\n"
         "What --npy, --pbm, --csr and --flex write can be used as a pattern: mask:\"FILE.npy\", mask:\"FILE.pbm\", "
-        "mask:\"PREFIX.indptr.npy\", mask:\"PREFIX.kv_num_blocks.npy\",block=128.",
+        "mask:\"PREFIX.indptr.npy\", mask:\"PREFIX.kv_num_blocks.npy\",block=128. So can a PNG with a pixel for every pair, as --png with "
+        "--pixels N writes it, and BSR as scipy.sparse keeps it.",
     .options = options,
     .run = run,
 };

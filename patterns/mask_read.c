@@ -157,7 +157,7 @@ static char *beside(const char *path, const char *ending, const char *other)
     return text;
 }
 
-/* ---- CSR ---- */
+/* ---- CSR, and BSR ---- */
 
 static int by_value(const void *a, const void *b)
 {
@@ -165,41 +165,50 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Keys, or blocks of `m->unit` keys, that a row lists in any order. */
 static attn_status take_row(mask_runs *m, size_t row, int64_t *keys, size_t count, size_t nk, const char *path, attn_error *err)
 {
+    const char *what = m->unit > 1 ? "block" : "key";
     bool fine = true;
     qsort(keys, count, sizeof *keys, by_value);
     for (size_t k = 0; k < count; k++) {
-        if (keys[k] < 0 || (uint64_t)keys[k] >= nk)
-            return attn_fail(err, ATTN_EINVAL, "mask: %s: row %zu lists key %lld of %zu", path, row, (long long)keys[k], nk);
+        if (keys[k] < 0 || (uint64_t)keys[k] >= m->rows)
+            return attn_fail(err, ATTN_EINVAL, "mask: %s: row %zu lists %s %lld of %zu", path, row, what, (long long)keys[k], m->rows);
         if (k && keys[k] == keys[k - 1])
-            return attn_fail(err, ATTN_EINVAL, "mask: %s: row %zu lists key %lld twice", path, row, (long long)keys[k]);
-        fine = fine && add_run(m, row, (size_t)keys[k], (size_t)keys[k] + 1);
+            return attn_fail(err, ATTN_EINVAL, "mask: %s: row %zu lists %s %lld twice", path, row, what, (long long)keys[k]);
+        const size_t begin = (size_t)keys[k] * m->unit;
+        fine = fine && add_run(m, row, begin, begin + m->unit < nk ? begin + m->unit : nk);
     }
     end_row(m, row);
     return fine ? ATTN_OK : no_memory(path, err);
 }
 
-static attn_status read_csr(mask_runs **out, const char *path, size_t nk, attn_error *err)
+static attn_status read_csr(mask_runs **out, const char *path, size_t nk, size_t block, attn_error *err)
 {
+    size_t rows = nk, unit = 1;
     integers starts = {.at = NULL}, keys = {.at = NULL};
     mask_runs *m = NULL;
     char *other = beside(path, ".indptr.npy", ".indices.npy");
     attn_status status = other ? read_integers(&starts, path, err) : no_memory(path, err);
     if (status == ATTN_OK && (starts.shape.rank != 1 || starts.shape.count < 2))
         status = attn_fail(err, ATTN_EINVAL, "mask: %s should have one dimension, n + 1", path);
-    if (status == ATTN_OK)
-        status = check_n(path, starts.shape.count - 1, nk, err);
+    if (status == ATTN_OK && starts.shape.count - 1 != nk) {
+        rows = (nk - 1) / block + 1;
+        unit = block;
+        if (starts.shape.count - 1 != rows)
+            status = attn_fail(err, ATTN_EINVAL, "mask: %s has %zu rows; n=%zu has as many, or %zu of blocks with block=%zu", path,
+                               starts.shape.count - 1, nk, rows, block);
+    }
     if (status == ATTN_OK)
         status = read_integers(&keys, other, err);
-    if (status == ATTN_OK && (keys.shape.rank != 1 || starts.at[0] != 0 || starts.at[nk] != (int64_t)keys.shape.count))
+    if (status == ATTN_OK && (keys.shape.rank != 1 || starts.at[0] != 0 || starts.at[rows] != (int64_t)keys.shape.count))
         status = attn_fail(err, ATTN_EINVAL, "mask: %s should begin with 0 and end with the number of indices, %zu", path, keys.shape.count);
-    for (size_t r = 0; status == ATTN_OK && r < nk; r++)
+    for (size_t r = 0; status == ATTN_OK && r < rows; r++)
         if (starts.at[r] > starts.at[r + 1])
             status = attn_fail(err, ATTN_EINVAL, "mask: %s falls at row %zu", path, r);
     if (status == ATTN_OK)
-        status = new_mask(&m, path, 1, nk, 1, err);
-    for (size_t r = 0; status == ATTN_OK && r < nk; r++)
+        status = new_mask(&m, path, 1, rows, unit, err);
+    for (size_t r = 0; status == ATTN_OK && r < rows; r++)
         status = take_row(m, r, keys.at + starts.at[r], (size_t)(starts.at[r + 1] - starts.at[r]), nk, other, err);
     free(starts.at);
     free(keys.at);
@@ -366,6 +375,23 @@ attn_status mask_read_pbm(mask_runs **out, const unsigned char *data, size_t siz
     return status;
 }
 
+static mask_decoder *decode_picture;
+
+void mask_read_pictures_with(mask_decoder *decoder) { decode_picture = decoder; }
+
+static attn_status read_png(mask_runs **out, const char *path, size_t nk, attn_error *err)
+{
+    unsigned char *pbm = NULL;
+    size_t size = 0;
+    if (!decode_picture)
+        return attn_fail(err, ATTN_EINVAL, "mask: %s: this program decodes no PNG; use *.npy or *.pbm", path);
+    attn_status status = decode_picture(path, nk, &pbm, &size, err);
+    if (status == ATTN_OK)
+        status = mask_read_pbm(out, pbm, size, path, nk, err);
+    free(pbm);
+    return status;
+}
+
 /* The whole of a file of at most what a plain bitmap of nk x nk may take, with generous white space. */
 static attn_status read_pbm(mask_runs **out, const char *path, size_t nk, attn_error *err)
 {
@@ -399,12 +425,14 @@ static attn_status read_pbm(mask_runs **out, const char *path, size_t nk, attn_e
 attn_status mask_read(mask_runs **out, const char *path, size_t nk, size_t block, attn_error *err)
 {
     if (ends_with(path, ".indptr.npy"))
-        return read_csr(out, path, nk, err);
+        return read_csr(out, path, nk, block, err);
     if (ends_with(path, ".kv_num_blocks.npy"))
         return read_blocks(out, path, nk, block, err);
     if (ends_with(path, ".pbm"))
         return read_pbm(out, path, nk, err);
+    if (ends_with(path, ".png"))
+        return read_png(out, path, nk, err);
     if (ends_with(path, ".npy"))
         return read_dense(out, path, nk, err);
-    return attn_fail(err, ATTN_EINVAL, "mask: %s is none of *.npy, *.pbm, *.indptr.npy (CSR), *.kv_num_blocks.npy (block mask)", path);
+    return attn_fail(err, ATTN_EINVAL, "mask: %s is none of *.npy, *.pbm, *.png, *.indptr.npy (CSR, BSR), *.kv_num_blocks.npy (block mask)", path);
 }

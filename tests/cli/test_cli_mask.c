@@ -53,6 +53,30 @@ Test(cli_mask, round_trips, .timeout = 120)
     }
 }
 
+/* A pixel a pair, through the program that decodes pictures. */
+Test(cli_mask, png, .timeout = 60)
+{
+    const char *folder = scratch_folder();
+    for (size_t s = 0; s < sizeof specs / sizeof *specs; s++) {
+        outcome o = shell("cd %s && \"$ATTNLAB\" show '%s' -n 83 --png m.png --pixels 83 && \"$ATTNLAB\" show '%s' -n 83 --pbm a.pbm && "
+                          "\"$ATTNLAB\" show 'mask:\"m.png\",causal=0' -n 83 --pbm b.pbm && cmp a.pbm b.pbm", folder, specs[s], specs[s]);
+        cr_assert(o.exit_code == 0, "%s: %s%s", specs[s], o.out, o.err);
+        outcome_free(&o);
+    }
+}
+
+/* Lists of blocks as scipy.sparse keeps them: the CSR of a mask of blocks is its BSR. */
+Test(cli_mask, bsr, .timeout = 60)
+{
+    const char *folder = scratch_folder();
+    outcome o = attnlab("show 'fixed:l=4,c=1' -n 13 --csr %s/b", folder);
+    cr_assert(o.exit_code == 0, "%s", o.err);
+    outcome_free(&o);
+    char text[400];
+    snprintf(text, sizeof text, "mask:\"%s/b.indptr.npy\",block=8", folder);
+    expect_same(text, "blocks(fixed:l=4,c=1, 8)", 100, 1);
+}
+
 /* Block masks hold whole blocks: for patterns of blocks nothing is lost, and else A is what is left of it within A. */
 Test(cli_mask, block_masks, .timeout = 120)
 {
@@ -136,15 +160,17 @@ Test(cli_mask, runs_and_is_right, .timeout = 120)
 Test(cli_mask, complaints, .timeout = 60)
 {
     const char *folder = scratch_folder();
-    outcome o = shell("cd %s; \"$ATTNLAB\" show dense -n 8 --npy d.npy --pbm d.pbm --csr c --flex f --block 4; head -c 12 d.pbm >short.pbm; echo 'P1 2 2 0 1 2 0' >two.pbm;"
+    outcome o = shell("cd %s; \"$ATTNLAB\" show dense -n 8 --npy d.npy --pbm d.pbm --csr c --flex f --block 4; head -c 12 d.pbm >short.pbm; \"$ATTNLAB\" show dense -n 8 --png d.png --pixels 64;"
+                      " \"$ATTNLAB\" show local:k=3 -n 60 --png grey.png --pixels 20; head -c 70 d.png >cut.png; echo no picture >text.png; echo 'P1 2 2 0 1 2 0' >two.pbm;"
                       " printf 'P4 99999999999999999999 1 x' >huge.pbm; cp d.npy d.txt; head -c 100 d.npy >cut.npy; cp c.indptr.npy lonely.indptr.npy;"
                       " cp c.indptr.npy bad.indptr.npy; cp c.indptr.npy bad.indices.npy; cp f.kv_indices.npy odd.kv_num_blocks.npy; cp f.kv_indices.npy odd.kv_indices.npy",
                       folder);
     cr_assert(o.exit_code == 0, "%s", o.err);
     outcome_free(&o);
     static const struct { const char *file, *n, *says; } wrong[] = {
-        {"d.npy", "9", "for n=8, and n is 9"}, {"d.pbm", "7", "for n=8"}, {"c.indptr.npy", "9", "for n=8"}, {"none.npy", "8", "none.npy"},
-        {"d.txt", "8", "none of *.npy"}, {"cut.npy", "8", "cut.npy"}, {"short.pbm", "8", "cut short"}, {"two.pbm", "2", "neither 0 nor 1"},
+        {"d.npy", "9", "for n=8, and n is 9"}, {"d.pbm", "7", "for n=8"}, {"c.indptr.npy", "9", "has 8 rows"}, {"none.npy", "8", "none.npy"},
+        {"d.txt", "8", "none of *.npy"}, {"d.png", "8", "has 64 x 64 pixels"},
+        {"grey.png", "20", "neither black nor white"}, {"cut.png", "64", "cut.png"}, {"text.png", "8", "text.png"}, {"c.indptr.npy", "16", "has 8 rows"}, {"cut.npy", "8", "cut.npy"}, {"short.pbm", "8", "cut short"}, {"two.pbm", "2", "neither 0 nor 1"},
         {"huge.pbm", "8", "not a square bitmap"}, {"lonely.indptr.npy", "8", "lonely.indices.npy"}, {"bad.indptr.npy", "8", "bad.indptr.npy"},
         {"f.kv_num_blocks.npy", "8", "has 2 rows of blocks"}, {"odd.kv_num_blocks.npy", "8", "one dimension more"}, {"f.kv_indices.npy", "8", "not a mask"},
     };
@@ -165,7 +191,7 @@ Test(cli_mask, complaints, .timeout = 60)
     outcome_free(&o);
 }
 
-/* The examples, with NumPy where it is; flex_mask.py needs PyTorch and is only compiled. */
+/* The examples, with NumPy, Pillow and SciPy where they are; flex_mask.py needs PyTorch and is only compiled. */
 Test(cli_mask, python_examples, .timeout = 120)
 {
     static const char *const pythons[] = {"python3", "/usr/bin/python3"}; /* Debian's has Debian's NumPy, whatever stands before it in PATH */
@@ -179,7 +205,10 @@ Test(cli_mask, python_examples, .timeout = 120)
     if (!python)
         cr_skip_test("python3-numpy is not installed");
     o = shell("here=$PWD; python=%s; cd %s; mkdir bin; ln -s \"$ATTNLAB\" bin/attnlab; PATH=$PWD/bin:$PATH; set -e; for e in numpy_mask csr_mask block_mask; do $python $here/examples/python/$e.py; done;"
-              " $python -c \"compile(open('$here/examples/python/flex_mask.py').read(), 'flex_mask.py', 'exec')\"; attnlab show 'mask:\"ring.npy\"' -n 64 >/dev/null;"
+              " for e in flex_mask png_mask bsr_mask; do $python -c \"compile(open('$here/examples/python/$e.py').read(), '$e.py', 'exec')\"; done;"
+              " if $python -c 'import PIL'; then $python $here/examples/python/png_mask.py; attnlab analyze 'mask:\"rings.png\",causal=0' -n 256 >/dev/null; fi;"
+              " if $python -c 'import scipy.sparse'; then $python $here/examples/python/bsr_mask.py; attnlab analyze 'mask:\"blocks.indptr.npy\",block=32' -n 1k >/dev/null; fi;"
+              " attnlab show 'mask:\"ring.npy\"' -n 64 >/dev/null;"
               " attnlab analyze 'mask:\"half.indptr.npy\"' -n 512 >/dev/null; attnlab run -p 'mask:\"checker.kv_num_blocks.npy\",block=64' -n 1k --heads 2 --metrics flops --db x.db",
               python, scratch_folder());
     cr_assert(o.exit_code == 0, "exit %d: %s%s", o.exit_code, o.out, o.err);
