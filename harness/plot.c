@@ -282,6 +282,8 @@ attn_status plot_draw(const plot_list *list, const plot *p, store *s, const char
                *style_gp = exists(p->folder, "style", ".gp") ? p->folder : list->folder;
     attn_status status = plot_functions(store_handle(s), err);
     if (status == ATTN_OK)
+        status = plot_result_functions(s, err);
+    if (status == ATTN_OK)
         status = join(&tsv_path, out, p->name, ".tsv", err);
     if (status == ATTN_OK)
         status = join(&gp_path, out, p->name, ".gp", err);

@@ -92,8 +92,12 @@ attn_status plot_gnuplot(const char *out, const char *name, const char *format, 
  *   fit_at(n, y, at)                              points, its interval, its value
  *   pattern_class(spec)                           "n", "n√n", "n²"; NULL for a spec unknown here
  *   pattern_pairs(spec, n)                        exact, causal or not as the spec says
+ *   pattern_reach(spec, n, hops)                  the share of pairs joined after so many steps, with the residual
  *   mask(spec, n)                                 a table: row, first, last: runs of keys, n <= 4096
  *   program()                                     "attnlab 0.1.0" and commit */
 attn_status plot_functions(sqlite3 *db, attn_error *err);
+
+/* comparison_json(a, b) and history_json(): what compare and history say of the store's runs, for json_each(); see plot_results.c. */
+attn_status plot_result_functions(store *s, attn_error *err);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "attn/layout.h"
+#include "attn/analysis.h"
 #include "harness/build_info.h"
 #include "harness/fit.h"
 
@@ -108,6 +108,25 @@ static void pattern_pairs(sqlite3_context *context, int count, sqlite3_value **v
         return; /* NULL: a plugin's pattern, perhaps */
     sqlite3_result_int64(context, (sqlite3_int64)attn_layout_pairs(layout, 0));
     attn_layout_destroy(layout);
+}
+
+/* pattern_reach(spec, n, hops): the share of pairs joined after so many steps, with the residual. */
+static void pattern_reach(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    attn_layout *layout = NULL;
+    attn_analysis *graph = NULL;
+    attn_reach *reach = malloc(sizeof *reach);
+    const sqlite3_int64 hops = sqlite3_value_int64(values[2]);
+    const size_t listed = hops < 1 ? 1 : hops > ATTN_LISTED_HOPS ? ATTN_LISTED_HOPS : (size_t)hops;
+    const attn_reach_request request = {.hops = listed, .steps = 1, .max_hops = listed, .sample = 512, .exact_to = 16384, .seed = 1};
+    if (reach && layout_of(&layout, (const char *)sqlite3_value_text(values[0]), sqlite3_value_int64(values[1]), NULL) == ATTN_OK &&
+        attn_analysis_create(&graph, (const attn_layout *const[]){layout}, 1, NULL) == ATTN_OK &&
+        attn_analysis_reach(reach, graph, &request, NULL) == ATTN_OK)
+        sqlite3_result_double(context, reach->residual.share[listed - 1]);
+    attn_analysis_destroy(graph);
+    attn_layout_destroy(layout);
+    free(reach);
 }
 
 static void program(sqlite3_context *context, int count, sqlite3_value **values)
@@ -292,7 +311,7 @@ attn_status plot_functions(sqlite3 *db, attn_error *err)
         int arguments;
         void (*function)(sqlite3_context *, int, sqlite3_value **);
     } functions[] = {
-        {"pattern_class", 1, pattern_class}, {"pattern_pairs", 2, pattern_pairs}, {"program", 0, program}};
+        {"pattern_class", 1, pattern_class}, {"pattern_pairs", 2, pattern_pairs}, {"pattern_reach", 3, pattern_reach}, {"program", 0, program}};
     int rc = sqlite3_create_module(db, "mask", &mask_module, NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof aggregates / sizeof aggregates[0]; i++)
         rc = sqlite3_create_function(db, aggregates[i].name, aggregates[i].arguments,

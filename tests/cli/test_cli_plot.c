@@ -25,10 +25,27 @@ static void fill(synthetic *s, size_t n_max)
             synthetic_cell(s, specs[i], n);
 }
 
+/* Two labels of four runs each, in turn, of two commits in turn: something to compare, and a history. */
+static void add_labels(const char *path)
+{
+    static build_info builds[2];
+    for (int k = 0; k < 8; k++) {
+        static const char *const commits[] = {"00000000000000000000000000000000000000aa", "00000000000000000000000000000000000000bb"};
+        synthetic s = {0};
+        builds[k % 2] = (build_info){.version = "0.1.0", .commit = commits[k % 2], .compiler = "gcc", .flags = "-O3", .mode = "release", .binary = ""};
+        synthetic_open(&s, path, "made-up CPU", k % 2 ? "after" : "before");
+        s.about.build = &builds[k % 2];
+        for (size_t i = 0; i < SPECS; i++)
+            synthetic_cell(&s, specs[i], 1024);
+        synthetic_close(&s);
+    }
+}
+
 static const char *filled_store(const char *name, size_t n_max)
 {
     static char path[512];
     snprintf(path, sizeof path, "%s", scratch_path(name));
+    add_labels(path);
     synthetic s = {0};
     synthetic_open(&s, path, "made-up CPU", "");
     fill(&s, n_max);
@@ -137,7 +154,8 @@ Test(cli_plot, every_plot_draws, .timeout = 120)
 {
     NEEDS_GNUPLOT();
     const char *out = scratch_path("pictures");
-    outcome o = attnlab("plot all --db %s --out %s", filled_store("full.db", 8192), out);
+    const char *db = filled_store("full.db", 8192);
+    outcome o = attnlab("plot all --db %s --out %s", db, out);
     cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
     check_all(out);
     outcome_free(&o);
@@ -178,6 +196,7 @@ Test(cli_plot, equal_values_draw, .timeout = 120)
 {
     NEEDS_GNUPLOT();
     const char *path = scratch_path("one.db"), *out = scratch_path("one");
+    add_labels(path);
     synthetic s = {0};
     synthetic_open(&s, path, "made-up CPU", "");
     synthetic_cell(&s, "dense", 1024);
@@ -341,6 +360,7 @@ Test(cli_plot, ten_curves_draw, .timeout = 120)
     const char *path = scratch_path("ten.db"), *out = scratch_path("ten");
     static const char *const more[] = {"local:k=16",           "local:k=256",         "strided:l=64",
                                        "strided:l=32,head=column", "fixed:l=64,c=8,head=block", "fixed:l=128,c=16,head=summary"};
+    add_labels(path);
     synthetic s = {0};
     synthetic_open(&s, path, "made-up CPU", "");
     synthetic_peaks(&s);
@@ -376,6 +396,7 @@ Test(cli_plot, hostile_text_stays_text, .timeout = 120)
         "'; !touch %s; \"`touch %s`\" @x $x {/Bold b} ^_\\\n!touch %s\nsystem('touch %s') <b>&amp; ]]> #",
         trap, trap, trap, trap);
     const char *path = scratch_path("hostile.db"), *out = scratch_path("hostile");
+    add_labels(path);
     synthetic s = {.input = hostile, .kernel = hostile, .heads = 8, .threads = 2, .tick = 1};
     synthetic_open(&s, path, hostile, hostile);
     fill(&s, 4096);
@@ -385,9 +406,9 @@ Test(cli_plot, hostile_text_stays_text, .timeout = 120)
     record_real(&s.to, "time_ns", "ns", 5e6);
     synthetic_end(&s);
     char *sql = sqlite3_mprintf(
-        "UPDATE cells SET spec = %Q || spec, kernel = %Q, input = %Q, pattern = 'x' WHERE spec != 'dense';"
-        "UPDATE builds SET revision = %Q, version = %Q",
-        hostile, hostile, hostile, hostile, hostile);
+        "UPDATE cells SET spec = %Q || spec, kernel = %Q || kernel, input = %Q, pattern = 'x' WHERE spec != 'dense';"
+        "UPDATE builds SET revision = %Q || revision, version = %Q; UPDATE runs SET label = label || %Q WHERE label IN ('before', 'after')",
+        hostile, hostile, hostile, hostile, hostile, hostile);
     cr_assert(sqlite3_exec(store_handle(s.store), sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
               sqlite3_errmsg(store_handle(s.store)));
     sqlite3_free(sql);
@@ -469,5 +490,34 @@ Test(cli_plot, without_gnuplot_one_line_says_how_to_get_it)
     cr_assert(o.exit_code == 2 && one_complaint(&o, "apt-get install gnuplot-nox", NULL), "exit %d: %s",
               o.exit_code, o.err);
     cr_assert(!file_exists(out), "something was written");
+    outcome_free(&o);
+}
+
+/* Eight runs labelled before and, 10% slower, eight labelled after, each of a commit of its own. */
+Test(cli_plot, forest_and_history_say_what_compare_and_history_do, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    static const double noise[] = {0.001, -0.002, 0.0015, 0, -0.001, 0.002, -0.0005, 0.0012};
+    static char commits[16][41];
+    static build_info builds[16];
+    const char *path = scratch_path("steps.db"), *out = scratch_path("steps");
+    synthetic s = {0}; /* one for all, so that later runs finish later */
+    for (size_t k = 0; k < 16; k++) {
+        snprintf(commits[k], 41, "%040zx", 0xabc + k);
+        builds[k] = (build_info){.version = "0.1.0", .commit = commits[k], .compiler = "gcc", .flags = "-O3", .mode = "release", .binary = ""};
+        synthetic_open(&s, path, "made-up CPU", k < 8 ? "before" : "after");
+        s.about.build = &builds[k];
+        synthetic_begin(&s, "dense", 2048);
+        record_real(&s.to, "time_ns", "ns", 1e6 * (k < 8 ? 1 : 1.1) * (1 + noise[k % 8]));
+        synthetic_end(&s);
+        synthetic_close(&s);
+    }
+    outcome o = attnlab("plot forest history --db %s --out %s", path, out);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = shell("cd %s && tail -n +2 forest.tsv && grep 'array line_said' forest.gp && grep 'array change_said' history.gp && wc -l <history.tsv", out);
+    const double ratio = strtod(o.out, NULL);
+    cr_assert(o.exit_code == 0 && ratio > 1.09 && ratio < 1.11 && strstr(o.out, "regressed"), "%s%s", o.out, o.err);
+    cr_assert(strstr(o.out, "'+10") && strstr(o.out, "% at 0000000'"), "%s", o.out);
     outcome_free(&o);
 }

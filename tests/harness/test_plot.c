@@ -198,6 +198,15 @@ Test(plot_functions, pairs_and_masks_follow_the_layout)
     }
 }
 
+/* FACTS of the paper's patterns, n = 192. */
+Test(plot_functions, reach_is_that_of_the_analysis)
+{
+    cr_assert_float_eq(number("SELECT pattern_reach('strided:l=16', 192, 1)"), 4008. / 18528, 1e-12);
+    cr_assert(number("SELECT pattern_reach('strided:l=16', 192, 2)") == 1, "two hops of strided");
+    cr_assert(number("SELECT pattern_reach('local:k=5', 64, 4) - pattern_pairs('local:k=20', 64) / 2080.0") == 0, "four windows are one");
+    cr_assert(isnan(number("SELECT pattern_reach('nosuch', 12, 1)")) && isnan(number("SELECT pattern_reach('dense', 0, 1)")), "nothing");
+}
+
 /* ---- pairs ---- */
 
 Test(plot_list, ours_have_words_for_lists_and_for_empty_stores)
