@@ -5,7 +5,7 @@ set -eu
 
 drawn=$1 page=$2
 folder=$(dirname "$page")/pictures/gallery
-most=102400 # bytes of a picture
+most=204800 # bytes of a picture
 trap 'rm -f "$page.part" "$folder"/*.whole' EXIT
 
 mkdir -p "$folder"
@@ -21,6 +21,11 @@ rm -f "$folder"/*.svg "$folder"/*.png
         [ "$name" = style ] && continue
         shows=$(sed -n '1s/^-- //p' "$query") needs=$(sed -n '2s/^-- needs: //p' "$query")
         case $needs in attnlab*) needs="\`$needs\`" ;; *) needs="$needs." ;; esac
+        printf '\n## %s\n\n%s.\n\n    attnlab plot %s\n\nData: %s\n' "$name" "$shows" "$name" "$needs"
+        if [ ! -e "$drawn/$name.svg" ]; then # one revision has no history
+            printf '\nNot drawn here: there are no such runs.\n'
+            continue
+        fi
         # Without gnuplot's script, which pages that show a picture do not run.
         sed -e '/<script/,/<\/script>/d' -e 's/\bon[a-z]*="[^"]*gnuplot_svg[^"]*"//g' "$drawn/$name.svg" >"$folder/$name.svg.whole"
         cp "$drawn/$name.png" "$folder/$name.png.whole"
@@ -32,8 +37,7 @@ rm -f "$folder"/*.svg "$folder"/*.png
             fi
         done
         [ -n "$picture" ] || { echo "gallery.sh: $drawn has no picture $name of at most $most bytes" >&2; exit 1; }
-        printf '\n## %s\n\n%s.\n\n    attnlab plot %s\n\nData: %s\n\n![%s](pictures/gallery/%s)\n' \
-            "$name" "$shows" "$name" "$needs" "$shows" "$picture"
+        printf '\n![%s](pictures/gallery/%s)\n' "$shows" "$picture"
     done
 } >"$page.part"
 mv "$page.part" "$page"

@@ -240,3 +240,25 @@ Test(plot_list, a_folder_with_half_a_pair_is_refused)
     cr_assert(plot_list_read(&list, "/nowhere", &err) == ATTN_EINVAL && strstr(err.message, "/nowhere"), "%s",
               err.message);
 }
+
+/* docs/GALLERY.md is made by `make gallery`; a plot that it lacks, or no longer shows, means that nobody ran it. */
+Test(plot_list, the_gallery_has_every_plot)
+{
+    if (!file_exists("docs/GALLERY.md"))
+        cr_skip_test("not in the source tree");
+    char *page = read_whole_file("docs/GALLERY.md", NULL);
+    plot_list list;
+    attn_error err;
+    cr_assert(plot_list_read(&list, NULL, &err) == ATTN_OK, "%s", err.message);
+    size_t sections = 0;
+    for (const char *at = page; (at = strstr(at, "\n## ")); at++)
+        sections++;
+    for (size_t i = 0; i < list.count; i++) {
+        char heading[512];
+        snprintf(heading, sizeof heading, "\n## %s\n\n%s.\n\n    attnlab plot %s\n", list.at[i].name, list.at[i].summary, list.at[i].name);
+        cr_assert(strstr(page, heading), "docs/GALLERY.md does not say of %s what %s.sql says; `make gallery` writes it anew", list.at[i].name, list.at[i].name);
+    }
+    cr_assert(sections == list.count, "docs/GALLERY.md shows %zu plots of %zu", sections, list.count);
+    plot_list_free(&list);
+    free(page);
+}
