@@ -61,6 +61,7 @@ static void find_reach(explore *x)
 static void look(explore *x)
 {
     x->head %= attn_layout_distinct_heads(x->layout);
+    x->by_pairs = explore_asks_pairs(x);
     x->pairs = attn_layout_pairs(x->layout, x->head);
     x->predicted_ms = predict(x->layout, x->dim);
     x->dense_ms = isnan(x->predicted_ms) ? x->predicted_ms : predict_dense(x);
@@ -246,90 +247,4 @@ void explore_fit(explore *x, size_t rows, size_t columns)
     x->cell = (x->n - 1) / (most ? most : 1) + 1;
     x->row = x->key = 0;
     explore_move(x, 0, 0, rows, columns);
-}
-
-/* ---- the picture ---- */
-
-/* Keys of a comb below `end`. */
-static size_t keys_below(const attn_comb *c, size_t end)
-{
-    if (end <= c->begin)
-        return 0;
-    const size_t step = c->count > 1 ? c->step : c->width, whole = (end - c->begin) / step;
-    if (c->count == 1 || whole >= c->count)
-        return c->count == 1 ? (end - c->begin < c->width ? end - c->begin : c->width) : c->width * c->count;
-    const size_t rest = (end - c->begin) % step;
-    return whole * c->width + (rest < c->width ? rest : c->width);
-}
-
-static bool fetch(const attn_layout *layout, size_t head, size_t row, attn_combs *combs)
-{
-    attn_layout_row(layout, head, row, combs);
-    if (combs->count <= combs->capacity)
-        return true;
-    attn_comb *larger = realloc(combs->at, combs->count * sizeof *larger);
-    if (!larger)
-        return false;
-    *combs = (attn_combs){larger, combs->count, 0};
-    attn_layout_row(layout, head, row, combs);
-    return combs->count <= combs->capacity;
-}
-
-uint64_t explore_cells(const explore *x, size_t rows, size_t columns, float *out, bool *exact)
-{
-    attn_combs combs = {0};
-    uint64_t work = 0;
-    *exact = true;
-    for (size_t r = 0; r < rows; r++) {
-        const size_t begin = x->row + r * x->cell, end = begin + x->cell < x->n ? begin + x->cell : x->n;
-        const size_t height = begin < end ? end - begin : 0, looked = height < EXPLORE_SAMPLED ? height : EXPLORE_SAMPLED;
-        *exact &= looked == height;
-        for (size_t c = 0; c < columns; c++)
-            out[r * columns + c] = height && x->key + c * x->cell < x->n ? 0 : -1;
-        for (size_t s = 0; s < looked; s++) {
-            if (!fetch(x->layout, x->head, begin + s * height / looked, &combs)) {
-                free(combs.at);
-                return 0;
-            }
-            for (size_t c = 0; c < columns; c++, work++) {
-                const size_t key = x->key + c * x->cell, last = key + x->cell < x->n ? key + x->cell : x->n;
-                size_t keys = 0;
-                for (size_t k = 0; k < combs.count && key < last; k++)
-                    keys += keys_below(&combs.at[k], last) - keys_below(&combs.at[k], key);
-                if (key < last)
-                    out[r * columns + c] += (float)((double)keys / (double)(last - key) / (double)looked);
-            }
-        }
-    }
-    free(combs.at);
-    return work;
-}
-
-void explore_why(const explore *x, char *out, size_t size)
-{
-    attn_combs combs = {0};
-    const size_t i = x->at_row, j = x->at_key;
-    size_t keys = 0, found = SIZE_MAX;
-    int used;
-    if (!fetch(x->layout, x->head, i, &combs)) {
-        snprintf(out, size, "out of memory");
-        free(combs.at);
-        return;
-    }
-    for (size_t k = 0; k < combs.count; k++) {
-        keys += combs.at[k].width * combs.at[k].count;
-        if (keys_below(&combs.at[k], j + 1) > keys_below(&combs.at[k], j))
-            found = k;
-    }
-    used = snprintf(out, size, "i=%zu j=%zu ", i, j);
-    if (used > 0 && (size_t)used < size && found < combs.count) {
-        const attn_comb *c = &combs.at[found];
-        if (c->count > 1)
-            snprintf(out + used, size - (size_t)used, "allowed: %zu keys from %zu on, every %zu; one of %zu keys", c->width, c->begin, c->step, keys);
-        else
-            snprintf(out + used, size - (size_t)used, "allowed: keys %zu to %zu; one of %zu keys", c->begin, c->begin + c->width - 1, keys);
-    } else if (used > 0 && (size_t)used < size) {
-        snprintf(out + used, size - (size_t)used, "not allowed%s; the query sees %zu keys", attn_layout_causal(x->layout) && j > i ? ": the key is later" : "", keys);
-    }
-    free(combs.at);
 }

@@ -1,5 +1,5 @@
-/* The terminal explorer, in pieces: what is looked at and how it changes (explore.c), which needs no terminal, and the screen
- * (explore_screen.c). */
+/* The explorers, in pieces: what is looked at and how it changes (explore.c) and its picture (explore_picture.c), which need no
+ * terminal and are those of the explorer page as well (harness/explorer/), and the screen (explore_screen.c). */
 #ifndef HARNESS_EXPLORE_H
 #define HARNESS_EXPLORE_H
 
@@ -17,6 +17,7 @@ typedef struct explore {
     size_t param;        /* the parameter that keys change, of the spec's pattern */
     char message[EXPLORE_TEXT]; /* what went wrong, or "" */
     /* Of the layout: */
+    bool by_pairs;       /* rows are had by testing pairs, so that the picture asks for single ones */
     uint64_t pairs;
     double predicted_ms, dense_ms; /* NaN where planning would take long */
     double reach[2];     /* share of (key, query) pairs joined in 2 steps, without and with the residual; NaN likewise */
@@ -42,10 +43,13 @@ void explore_zoom(explore *x, int finer, size_t rows, size_t columns);
 /* The coarsest that fills rows x columns. */
 void explore_fit(explore *x, size_t rows, size_t columns);
 
-/* The share of allowed pairs in each of rows x columns cells; below 0 outside of the mask. Of a cell's rows at most EXPLORE_SAMPLED are
- * looked at, spread evenly: the work is bounded by what is shown, whatever n is. Returns the row-cells looked at; *exact: whether that
- * was every row. ENOMEM leaves cells at 0 and returns 0. */
+/* The share of allowed pairs in each of rows x columns cells; below 0 outside of the mask. Of a cell at most EXPLORE_SAMPLED rows (or
+ * single pairs, with by_pairs) are looked at, spread evenly: the work is bounded by what is shown and by the combs of its rows, whatever n is.
+ * Returns that work: rows, combs, cells and pairs met. *exact: whether every pair was looked at. ENOMEM returns 0. */
 uint64_t explore_cells(const explore *x, size_t rows, size_t columns, float *out, bool *exact);
+
+/* What by_pairs is to be for this layout and head. */
+bool explore_asks_pairs(const explore *x);
 
 /* Why the query at the cursor sees, or does not see, the key: one line. */
 void explore_why(const explore *x, char *out, size_t size);

@@ -4,6 +4,8 @@
 #include "base/cpu.h"
 
 #define KERNEL_SYMBOL kernel_avx2
+#define KERNEL_GEOMETRY 8, 3, 4
+#define KERNEL_GROUP 8
 #define KERNEL_FIELDS .name = "avx2", .isa = "avx2", .summary = "fp32, 8 lanes", .cpu = CPU_AVX2, \
     .rates = {{ \
         [WORK_FMA_1] = 0.88f, [WORK_FMA_2] = 0.83f, [WORK_FMA_MORE] = 0.58f, [WORK_WEIGHT] = 6, \

@@ -4,6 +4,8 @@
 #include "base/cpu.h"
 
 #define KERNEL_SYMBOL kernel_avx512
+#define KERNEL_GEOMETRY 16, 3, 8
+#define KERNEL_GROUP 8
 #define KERNEL_FIELDS .name = "avx512", .isa = "avx512", .summary = "fp32, 16 lanes", .cpu = CPU_AVX512, \
     .rates = {{ \
         [WORK_FMA_1] = 0.845f, [WORK_FMA_2] = 0.821f, [WORK_FMA_MORE] = 0.672f, [WORK_WEIGHT] = 7.04f, \

@@ -191,6 +191,12 @@ static void compute(const shape *s, const operands *x, const program *p, const g
     flush_end(flushing);
 }
 
+#ifdef KERNEL_GEOMETRY /* what unbuilt.h says of this kernel */
+#define SAME(lanes, vectors, keys) ((lanes) == GEOMETRY_LANES && (vectors) == GEOMETRY_VECTORS && (keys) == KEYS)
+#define SAME_LISTED(list) SAME(list)
+_Static_assert(SAME_LISTED(KERNEL_GEOMETRY) && KERNEL_GROUP == MOST_TILES, "the geometry is another one");
+#endif
+
 extern const kernel KERNEL_SYMBOL;
 const kernel KERNEL_SYMBOL = {
     KERNEL_FIELDS,

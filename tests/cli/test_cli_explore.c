@@ -50,6 +50,37 @@ Test(explore, cells_are_exact, .timeout = 60)
         }
 }
 
+/* Rows that only testing pairs gives are not asked for whole. */
+Test(explore, single_pairs_where_rows_cost_n, .timeout = 60)
+{
+    enum { ROWS = 30, COLUMNS = 40 };
+    static float cells[ROWS * COLUMNS];
+    for (size_t n = 120; n <= 1u << 20; n *= 16) {
+        explore x = {.n = n, .heads = 1, .dim = 64, .cell = 2, .row = 30, .key = 10}; /* counting the pairs of 2^20 positions would take hours */
+        attn_error err;
+        bool exact;
+        cr_assert(attn_spec_parse(&x.spec, "expr:\"(i * i + j * j) % 101 < 37\"", &err) == ATTN_OK && attn_layout_create(&x.layout, x.spec, n, n, 1, &err) == ATTN_OK);
+        x.by_pairs = explore_asks_pairs(&x);
+        cr_assert(x.by_pairs);
+        cr_assert(explore_cells(&x, ROWS, COLUMNS, cells, &exact) <= ROWS * COLUMNS * 4 && exact, "n=%zu", n);
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t c = 0; c < COLUMNS; c++) {
+                size_t pairs = 0;
+                for (size_t p = 0; p < 4; p++)
+                    pairs += attn_layout_allows(x.layout, 0, x.row + 2 * r + p / 2, x.key + 2 * c + p % 2);
+                cr_assert(cells[r * COLUMNS + c] == (float)pairs / 4, "n=%zu: %zu,%zu is %g", n, r, c, (double)cells[r * COLUMNS + c]);
+            }
+        x.row = x.key = 0;
+        x.cell = n / COLUMNS;
+        cr_assert(explore_cells(&x, ROWS, COLUMNS, cells, &exact) <= ROWS * COLUMNS * EXPLORE_SAMPLED, "n=%zu", n);
+        float early = 0, late = 0;
+        for (size_t c = 0; c < COLUMNS; c++)
+            *(c < 20 ? &early : &late) += c == 20 ? 0 : cells[20 * COLUMNS + c];
+        cr_assert(early > 3 && late == 0, "n=%zu: not a causal mask of %g and %g", n, (double)early, (double)late);
+        explore_close(&x);
+    }
+}
+
 /* The work of a picture depends on its size, not on n. */
 Test(explore, work_is_bounded, .timeout = 60)
 {
