@@ -14,6 +14,7 @@ include mk/build.mk
 include mk/test.mk
 include mk/quality.mk
 include mk/fuzz.mk
+include mk/explorer.mk
 include mk/browser.mk
 include mk/bench.mk
 include mk/peers.mk

@@ -247,6 +247,16 @@ static attn_status measure_graph(analyze_result *r, const attn_analysis *a, cons
 
 /* ---- all of it ---- */
 
+/* Steps that a search may take by default: a step costs about n / 512 strips (or as many as sampled keys fill) of n
+ * positions, so that all of them stay within some seconds. */
+size_t analyze_default_hops(size_t n, size_t exact_to, size_t sample)
+{
+    const double positions = 1e9; /* visited, counting strips; about a second on one core for each 10^8 */
+    double strips = (double)(n <= exact_to ? n : sample) / 512;
+    double hops = positions / ((strips < 1 ? 1 : strips) * (double)n);
+    return hops < 16 ? 16 : hops > 512 ? 512 : (size_t)hops;
+}
+
 attn_status analyze(analyze_result *out, const analyze_subject *s, const analyze_request *q, attn_error *err)
 {
     analyze_result r = {.layers = s->count, .causal = true};

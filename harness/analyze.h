@@ -79,6 +79,9 @@ attn_status analyze_subject_create(analyze_subject *out, const char *const *spec
                                    attn_error *err);
 void analyze_subject_destroy(analyze_subject *s);
 
+/* Where a search for full reach gives up by default. */
+size_t analyze_default_hops(size_t n, size_t exact_to, size_t sample);
+
 /* Everything asked for. ENOMEM, EUNAVAILABLE (rows too long to keep), EINVAL (input). */
 attn_status analyze(analyze_result *out, const analyze_subject *s, const analyze_request *q, attn_error *err);
 void analyze_result_destroy(analyze_result *r);

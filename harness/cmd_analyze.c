@@ -51,16 +51,6 @@ static attn_status choose_sections(bool *wanted, const char *list, attn_error *e
     return ATTN_OK;
 }
 
-/* Steps that a search may take by default: a step costs about n / 512 strips (or as many as sampled keys fill) of n
- * positions, so that all of them stay within some seconds. */
-static size_t default_hops(size_t n, size_t exact_to, size_t sample)
-{
-    const double positions = 1e9; /* visited, counting strips; about a second on one core for each 10^8 */
-    double strips = (double)(n <= exact_to ? n : sample) / 512;
-    double hops = positions / ((strips < 1 ? 1 : strips) * (double)n);
-    return hops < 16 ? 16 : hops > 512 ? 512 : (size_t)hops;
-}
-
 static attn_status read_request(analyze_request *q, const args *a, attn_error *err)
 {
     *q = (analyze_request){.n = cli_size(a, "n"), .heads = cli_size(a, "heads"), .dim = cli_size(a, "d"),
@@ -71,7 +61,7 @@ static attn_status read_request(analyze_request *q, const args *a, attn_error *e
     q->reach = (attn_reach_request){.hops = cli_size(a, "hops"), .sample = cli_size(a, "sample"), .exact_to = 16384,
                                     .steps = cli_given(a, "steps") ? cli_size(a, "steps") : 0, .seed = q->seed};
     q->reach.max_hops = cli_given(a, "max-hops") ? cli_size(a, "max-hops")
-                                                 : default_hops(q->n, q->reach.exact_to, q->reach.sample);
+                                                 : analyze_default_hops(q->n, q->reach.exact_to, q->reach.sample);
     if (q->heads % q->kv_heads)
         return attn_fail(err, ATTN_EINVAL, "--kv-heads %zu does not divide --heads %zu", q->kv_heads, q->heads);
     if (q->block_count > ANALYZE_BLOCKS)

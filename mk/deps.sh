@@ -1,7 +1,7 @@
 #!/bin/bash
 # Installs the Debian packages that are missing, where that is allowed.
 #
-#   mk/deps.sh GROUP...      groups: build test plots cov tidy emulate browser ci
+#   mk/deps.sh GROUP...      groups: build test plots cov tidy emulate explorer browser ci
 #
 # DEPS=never   do nothing
 # DEPS=auto    apt-get when root (or with passwordless sudo); otherwise print the command and stop
@@ -13,6 +13,7 @@ plots=(gnuplot-nox)
 cov=(gcovr)
 tidy=(clang-tidy)
 emulate=(bochs bochs-term bochsbios vgabios isolinux syslinux-common genisoimage busybox-static cpio bsdutils)
+explorer=(clang-14 lld-14 wasi-libc libclang-rt-14-dev-wasm32)
 browser=(chromium python3)
 ci=(clang-14 libomp-14-dev libclang-rt-14-dev g++ valgrind git python3-numpy)
 
