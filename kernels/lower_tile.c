@@ -46,6 +46,7 @@ void tile_maker_free(tile_maker *m)
     free(m->intervals.at);
     free(m->teeth.at);
     free(m->ends.at);
+    free(m->sorted.at);
     free(m->segments.at);
     free(m->pending.at);
 }
@@ -93,22 +94,67 @@ void tile_add(tile_maker *m, uint32_t row, const attn_comb *c)
                      (uint32_t)(c->begin / step + c->count), row};
 }
 
-static int by_place(const void *a, const void *b)
+enum { DIGIT = 11, DIGITS = 1 << DIGIT, SHORT = 48 };
+
+static void sort_short(end *e, size_t count)
 {
-    const end *x = a, *y = b;
-    return (x->at > y->at) - (x->at < y->at);
+    for (size_t i = 1; i < count; i++) {
+        const end of = e[i];
+        size_t to = i;
+        for (; to > 0 && e[to - 1].at > of.at; to--)
+            e[to] = e[to - 1];
+        e[to] = of;
+    }
+}
+
+/* Puts the ends in order of the digit at `shift` of their distance from `least`; equal ones stay in order. */
+static void sort_digit(end *to, const end *from, size_t count, uint32_t least, uint32_t shift)
+{
+    uint32_t place[DIGITS + 1] = {0};
+    for (size_t i = 0; i < count; i++)
+        place[((from[i].at - least) >> shift & (DIGITS - 1)) + 1]++;
+    for (size_t d = 1; d < DIGITS; d++)
+        place[d] += place[d - 1];
+    for (size_t i = 0; i < count; i++)
+        to[place[(from[i].at - least) >> shift & (DIGITS - 1)]++] = from[i];
+}
+
+/* By place. A tile of rows with many combs has tens of thousands, over a range of few digits. */
+static void sort_ends(tile_maker *m, array *ends)
+{
+    end *e = ends->at;
+    bool sorted = true;
+    uint32_t least = UINT32_MAX, most = 0;
+    for (size_t i = 0; i < ends->count; i++) {
+        sorted = sorted && (i == 0 || e[i - 1].at <= e[i].at);
+        least = e[i].at < least ? e[i].at : least;
+        most = e[i].at > most ? e[i].at : most;
+    }
+    if (sorted)
+        return;
+    if (ends->count <= SHORT) {
+        sort_short(e, ends->count);
+        return;
+    }
+    m->sorted.count = 0;
+    if (m->b->failed || !array_reserve(&m->sorted, ends->count, sizeof *e)) {
+        m->b->failed = true;
+        return;
+    }
+    for (uint32_t shift = 0; shift < 32 && (most - least) >> shift; shift += DIGIT) {
+        sort_digit(m->sorted.at, ends->at, ends->count, least, shift);
+        const array now = {m->sorted.at, ends->count, m->sorted.capacity};
+        m->sorted = (array){ends->at, 0, ends->capacity};
+        *ends = now;
+    }
 }
 
 /* Sorts the ends and sweeps them into m->segments. */
 static void sweep(tile_maker *m, array *ends)
 {
-    end *e = ends->at;
     m->segments.count = 0;
-    for (size_t i = 1; i < ends->count; i++)
-        if (e[i - 1].at > e[i].at) {
-            qsort(e, ends->count, sizeof *e, by_place);
-            break;
-        }
+    sort_ends(m, ends);
+    const end *e = ends->at;
     uint64_t rows = 0;
     for (size_t i = 0; i < ends->count;) {
         uint32_t at = e[i].at;

@@ -10,6 +10,7 @@ typedef struct tile_maker {
     array intervals; /* ends of keys seen: where which rows change */
     array teeth;     /* combs, in units of teeth */
     array ends;      /* of the teeth of one family */
+    array sorted;    /* ends on their way */
     array segments;
     array pending;   /* keys and masks of granules that will become one run */
     uint64_t rows;   /* the bits of the tile's rows */

@@ -39,10 +39,8 @@ static bool reserve(comb_list *l, size_t more)
     return true;
 }
 
-static bool is_interval(const attn_comb *c) { return c->count == 1 || c->width == c->step; }
 /* One tooth that still names its family is not. */
 static bool is_plain(const attn_comb *c) { return c->step == 0 || c->width >= c->step; }
-static size_t end_of(const attn_comb *c) { return c->begin + (c->count - 1) * c->step + c->width; }
 
 void comb_list_add(comb_list *l, size_t begin, size_t width, size_t step, size_t count)
 {
@@ -54,10 +52,32 @@ void comb_list_add(comb_list *l, size_t begin, size_t width, size_t step, size_t
         l->at[l->count++] = (attn_comb){begin, width, step, count};
 }
 
+void comb_list_append(comb_list *l, const comb_list *more)
+{
+    l->failed |= more->failed;
+    for (size_t c = 0; c < more->count; c++)
+        comb_list_add(l, more->at[c].begin, more->at[c].width, more->at[c].step, more->at[c].count);
+}
+
 static int by_begin(const void *a, const void *b)
 {
     const attn_comb *x = a, *y = b;
     return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+/* Few are put in their places one by one: qsort() allocates. */
+void comb_list_sort(comb_list *l)
+{
+    enum { FEW = 64 };
+    if (l->count > FEW)
+        qsort(l->at, l->count, sizeof *l->at, by_begin);
+    for (size_t c = 1; c < l->count && l->count <= FEW; c++) {
+        const attn_comb of = l->at[c];
+        size_t to = c;
+        for (; to > 0 && l->at[to - 1].begin > of.begin; to--)
+            l->at[to] = l->at[to - 1];
+        l->at[to] = of;
+    }
 }
 
 void comb_list_tidy(comb_list *l)
@@ -69,16 +89,16 @@ void comb_list_tidy(comb_list *l)
     for (size_t c = 1; c < l->count && sorted; c++)
         sorted = l->at[c - 1].begin <= l->at[c].begin;
     if (!sorted)
-        qsort(l->at, l->count, sizeof *l->at, by_begin);
+        comb_list_sort(l);
     for (size_t c = 0; c < l->count; c++) {
         const attn_comb *of = &l->at[c];
         attn_comb *last = interval ? &l->at[interval - 1] : NULL;
-        if (is_interval(of) && of->step == 0 && last && end_of(last) == of->begin) {
+        if (comb_is_interval(of) && of->step == 0 && last && comb_end(last) == of->begin) {
             last->width += of->width;
             continue;
         }
         l->at[kept++] = *of;
-        if (is_interval(of) && of->step == 0)
+        if (comb_is_interval(of) && of->step == 0)
             interval = kept;
     }
     l->count = kept;
@@ -89,15 +109,15 @@ void comb_list_tidy(comb_list *l)
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* c within [lo, hi): a cut tooth, whole ones, a cut tooth. */
-static void cut(comb_list *out, const attn_comb *c, size_t lo, size_t hi)
+/* A cut tooth, whole ones, a cut tooth. */
+void comb_list_cut(comb_list *out, const attn_comb *c, size_t lo, size_t hi)
 {
     lo = larger(lo, c->begin);
-    hi = smaller(hi, end_of(c));
+    hi = smaller(hi, comb_end(c));
     if (lo >= hi)
         return;
-    if (is_interval(c)) {
-        const bool whole = lo == c->begin && hi == end_of(c);
+    if (comb_is_interval(c)) {
+        const bool whole = lo == c->begin && hi == comb_end(c);
         comb_list_add(out, lo, hi - lo, whole && c->count == 1 ? c->step : 0, 1);
         return;
     }
@@ -154,12 +174,12 @@ static void teeth_at(const attn_comb *a, size_t ka, const attn_comb *b, size_t *
 
 static void intersect(comb_list *out, const attn_comb *a, const attn_comb *b)
 {
-    if (is_interval(a)) {
-        cut(out, b, a->begin, end_of(a));
+    if (comb_is_interval(a)) {
+        comb_list_cut(out, b, a->begin, comb_end(a));
         return;
     }
-    if (is_interval(b)) {
-        cut(out, a, b->begin, end_of(b));
+    if (comb_is_interval(b)) {
+        comb_list_cut(out, a, b->begin, comb_end(b));
         return;
     }
     const size_t common = divisor(a->step, b->step), pa = b->step / common, pb = a->step / common; /* teeth in a period */
@@ -174,10 +194,10 @@ static void intersect(comb_list *out, const attn_comb *a, const attn_comb *b)
 /* a without b: what lies before, between the teeth, and behind. */
 static void subtract(comb_list *out, const attn_comb *a, const attn_comb *b)
 {
-    cut(out, a, 0, b->begin);
-    if (!is_interval(b))
+    comb_list_cut(out, a, 0, b->begin);
+    if (!comb_is_interval(b))
         intersect(out, a, &(attn_comb){b->begin + b->width, b->step - b->width, b->step, b->count - 1});
-    cut(out, a, end_of(b), SIZE_MAX);
+    comb_list_cut(out, a, comb_end(b), SIZE_MAX);
 }
 
 /* ---- two lists ---- */
@@ -185,7 +205,7 @@ static void subtract(comb_list *out, const attn_comb *a, const attn_comb *b)
 static bool are_intervals(const comb_list *l)
 {
     for (size_t c = 0; c < l->count; c++)
-        if (!is_interval(&l->at[c]) || (c && l->at[c].begin < l->at[c - 1].begin))
+        if (!comb_is_interval(&l->at[c]) || (c && l->at[c].begin < l->at[c - 1].begin))
             return false;
     return true;
 }
@@ -194,8 +214,8 @@ static bool are_intervals(const comb_list *l)
 static void intersect_intervals(comb_list *out, const comb_list *a, const comb_list *b)
 {
     for (size_t x = 0, y = 0; x < a->count && y < b->count;) {
-        cut(out, &a->at[x], b->at[y].begin, end_of(&b->at[y]));
-        if (end_of(&a->at[x]) < end_of(&b->at[y]))
+        comb_list_cut(out, &a->at[x], b->at[y].begin, comb_end(&b->at[y]));
+        if (comb_end(&a->at[x]) < comb_end(&b->at[y]))
             x++;
         else
             y++;
@@ -209,7 +229,7 @@ static void gaps(comb_list *out, const comb_list *intervals, size_t end)
         const attn_comb *of = &intervals->at[c];
         if (of->begin > at)
             comb_list_add(out, at, smaller(of->begin, end) - at, 0, 1);
-        at = end_of(of);
+        at = comb_end(of);
     }
     if (at < end)
         comb_list_add(out, at, end - at, 0, 1);
@@ -223,7 +243,7 @@ void comb_sets_intersect(comb_list *out, const comb_list *a, const comb_list *b)
     } else {
         for (size_t x = 0; x < a->count; x++)
             for (size_t y = 0; y < b->count; y++)
-                if (a->at[x].begin < end_of(&b->at[y]) && b->at[y].begin < end_of(&a->at[x]))
+                if (a->at[x].begin < comb_end(&b->at[y]) && b->at[y].begin < comb_end(&a->at[x]))
                     intersect(out, &a->at[x], &b->at[y]);
     }
     comb_list_tidy(out);
@@ -280,7 +300,7 @@ static void join_intervals(comb_list *l)
     if (!l->failed)
         qsort(l->at, l->count, sizeof *l->at, by_begin);
     for (size_t c = 0; c < l->count; c++) {
-        attn_comb of = {l->at[c].begin, end_of(&l->at[c]) - l->at[c].begin, 0, 1}, *last = kept ? &l->at[kept - 1] : NULL;
+        attn_comb of = {l->at[c].begin, comb_end(&l->at[c]) - l->at[c].begin, 0, 1}, *last = kept ? &l->at[kept - 1] : NULL;
         if (last && of.begin <= last->begin + last->width)
             last->width = larger(last->width, of.begin + of.width - last->begin);
         else

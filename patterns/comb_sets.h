@@ -19,6 +19,13 @@ typedef struct comb_list {
 void comb_list_init(comb_list *l);
 void comb_list_free(comb_list *l);
 void comb_list_add(comb_list *l, size_t begin, size_t width, size_t step, size_t count);
+void comb_list_append(comb_list *l, const comb_list *more);
+/* Adds the keys of c in [lo, hi). */
+void comb_list_cut(comb_list *l, const attn_comb *c, size_t lo, size_t hi);
+void comb_list_sort(comb_list *l); /* by first key */
+
+static inline bool comb_is_interval(const attn_comb *c) { return c->count == 1 || c->width == c->step; }
+static inline size_t comb_end(const attn_comb *c) { return c->begin + (c->count - 1) * c->step + c->width; } /* behind the last key */
 
 /* The sets of a and of b are disjoint within each; so are those of `out`, which is initialised and empty, and not a or b. */
 void comb_sets_intersect(comb_list *out, const comb_list *a, const comb_list *b);

@@ -3,7 +3,7 @@
 
 void pieces_begin(pieces *p, const attn_pattern_args *a, size_t i)
 {
-    comb_list_init(&p->sum);
+    comb_list_init(&p->all);
     p->end = a->causal ? i + 1 : a->nk;
 }
 
@@ -11,24 +11,8 @@ void pieces_add(pieces *p, size_t begin, size_t width, size_t step, size_t count
 {
     if (begin >= p->end || width == 0 || count == 0)
         return;
-    comb_list piece, below, cut, sum;
-    comb_list_init(&piece);
-    comb_list_init(&below);
-    comb_list_init(&cut);
-    comb_list_init(&sum);
     const size_t most = count > 1 ? (p->end - 1 - begin) / step + 1 : 1;
-    comb_list_add(&piece, begin, width, step, count < most ? count : most);
-    comb_list_add(&below, 0, p->end, 0, 1);
-    comb_sets_intersect(&cut, &piece, &below);
-    comb_sets_unite(&sum, &p->sum, &cut);
-    p->sum.count = 0;
-    p->sum.failed |= sum.failed;
-    for (size_t c = 0; c < sum.count; c++)
-        comb_list_add(&p->sum, sum.at[c].begin, sum.at[c].width, sum.at[c].step, sum.at[c].count);
-    comb_list_free(&piece);
-    comb_list_free(&below);
-    comb_list_free(&cut);
-    comb_list_free(&sum);
+    comb_list_cut(&p->all, &(attn_comb){begin, width, step, count < most ? count : most}, 0, p->end);
 }
 
 void pieces_window(pieces *p, size_t i, size_t k)
@@ -43,15 +27,62 @@ void pieces_teeth(pieces *p, size_t i, size_t step, size_t k)
     pieces_add(p, i - before * step, 1, step, before + 1 + k);
 }
 
+/* Pieces whose extents overlap, as disjoint combs. */
+static void unite(comb_list *out, const attn_comb *at, size_t count)
+{
+    size_t end = 0, intervals = 0;
+    for (size_t c = 0; c < count; c++) {
+        const size_t own = comb_end(&at[c]);
+        intervals += comb_is_interval(&at[c]);
+        end = own > end ? own : end;
+    }
+    if (count == 1) {
+        comb_list_add(out, at->begin, at->width, at->step, at->count);
+        return;
+    }
+    if (intervals == count) {
+        comb_list_add(out, at->begin, end - at->begin, 0, 1);
+        return;
+    }
+    comb_list sum, one, next;
+    comb_list_init(&sum);
+    comb_list_init(&one);
+    comb_list_init(&next);
+    for (size_t c = 0; c < count; c++) {
+        one.count = next.count = 0;
+        comb_list_add(&one, at[c].begin, at[c].width, at[c].step, at[c].count);
+        comb_sets_unite(&next, &sum, &one);
+        sum.count = 0;
+        comb_list_append(&sum, &next);
+    }
+    comb_list_append(out, &sum);
+    comb_list_free(&sum);
+    comb_list_free(&one);
+    comb_list_free(&next);
+}
+
 void pieces_emit(pieces *p, const attn_pattern_args *a, size_t head, size_t i,
                  bool (*allows)(const attn_pattern_args *, size_t, size_t, size_t), attn_combs *out)
 {
-    for (size_t c = 0; c < p->sum.count && !p->sum.failed; c++)
-        attn_emit(out, p->sum.at[c].begin, p->sum.at[c].width, p->sum.at[c].step, p->sum.at[c].count);
-    for (size_t j = 0; j < p->end && p->sum.failed; j++)
+    comb_list sum;
+    comb_list_init(&sum);
+    comb_list_sort(&p->all);
+    for (size_t first = 0, next; first < p->all.count && !p->all.failed; first = next) {
+        size_t end = comb_end(&p->all.at[first]);
+        for (next = first + 1; next < p->all.count && p->all.at[next].begin < end; next++)
+            if (comb_end(&p->all.at[next]) > end)
+                end = comb_end(&p->all.at[next]);
+        unite(&sum, p->all.at + first, next - first);
+    }
+    sum.failed |= p->all.failed;
+    comb_list_tidy(&sum);
+    for (size_t c = 0; c < sum.count && !sum.failed; c++)
+        attn_emit(out, sum.at[c].begin, sum.at[c].width, sum.at[c].step, sum.at[c].count);
+    for (size_t j = 0; j < p->end && sum.failed; j++)
         if (allows(a, head, i, j))
             attn_emit(out, j, 1, 0, 1);
-    comb_list_free(&p->sum);
+    comb_list_free(&sum);
+    comb_list_free(&p->all);
 }
 
 uint64_t pieces_hash(uint64_t seed, uint64_t a, uint64_t b)

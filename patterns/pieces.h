@@ -11,7 +11,7 @@
 #include "patterns/comb_sets.h"
 
 typedef struct pieces {
-    comb_list sum;
+    comb_list all; /* below the end */
     size_t end; /* keys of the row are below: i + 1 when causal, else nk */
 } pieces;
 
