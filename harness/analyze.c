@@ -166,7 +166,7 @@ static attn_status predict(analyze_result *r, const analyze_subject *s, const an
         attn_explanation *x = NULL;
         attn_error why;
         const attn_problem problem = {.layout = s->layers[l], .batch = 1, .kv_heads = q->kv_heads, .dim = q->dim};
-        attn_status status = attn_plan_explain(&x, &problem, &why);
+        attn_status status = attn_plan_predict(&x, &problem, &why);
         if (status == ATTN_ENOMEM)
             return attn_fail(err, status, "%s", why.message);
         if (status != ATTN_OK) {

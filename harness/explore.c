@@ -18,7 +18,7 @@ static double predict(const attn_layout *layout, size_t dim)
     const attn_problem problem = {.layout = layout, .batch = 1, .dim = dim};
     attn_explanation *why;
     attn_error err;
-    if (attn_layout_nk(layout) > PLANNED_N || attn_layout_tests(layout, 0) > 1e8 || attn_plan_explain(&why, &problem, &err) != ATTN_OK)
+    if (attn_layout_nk(layout) > PLANNED_N || attn_layout_tests(layout, 0) > 1e8 || attn_plan_predict(&why, &problem, &err) != ATTN_OK)
         return (double)NAN;
     const double ms = why->predicted_ns / 1e6;
     attn_explanation_destroy(why);

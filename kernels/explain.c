@@ -275,7 +275,7 @@ static const char *reason_of(const attn_plan *plan)
     return reasons[r].why;
 }
 
-attn_status attn_plan_explain(attn_explanation **out, const attn_problem *problem, attn_error *err)
+static attn_status explain(attn_explanation **out, const attn_problem *problem, bool others, attn_error *err)
 {
     *out = NULL;
     attn_plan *plan = NULL;
@@ -323,9 +323,9 @@ attn_status attn_plan_explain(attn_explanation **out, const attn_problem *proble
     snprintf(c->why, sizeof c->why, "%s", reason_of(plan));
     for (size_t i = 0; i < plan->tried_count; i++)
         report_tried(e, plan, &plan->tried[i], cycle_ns);
-    if (g.lanes && !plan->tried_count)
+    if (others && g.lanes && !plan->tried_count)
         status = other_lowerings(e, plan, problem, cycle_ns, err);
-    if (status == ATTN_OK)
+    if (others && status == ATTN_OK)
         status = other_kernels(e, plan, problem, cycle_ns, err);
     if (status == ATTN_OK) {
         *out = e;
@@ -335,6 +335,16 @@ cleanup:
     attn_explanation_destroy(e);
     attn_plan_destroy(plan);
     return status;
+}
+
+attn_status attn_plan_explain(attn_explanation **out, const attn_problem *problem, attn_error *err)
+{
+    return explain(out, problem, true, err);
+}
+
+attn_status attn_plan_predict(attn_explanation **out, const attn_problem *problem, attn_error *err)
+{
+    return explain(out, problem, false, err);
 }
 
 void attn_explanation_destroy(attn_explanation *e)

@@ -237,7 +237,7 @@
       state.key += right;
       state.row += down;
       bound();
-      fingers.set(event.pointerId, p);
+      fingers.set(event.pointerId, { x: old.x - right / per, y: old.y - down / per }); // what is less than a pair is kept
       later();
     };
     canvas.onpointerup = canvas.onpointercancel = event => { fingers.delete(event.pointerId); side.pinch = 1; };

@@ -32,14 +32,18 @@ function viewOf(per, n, size) {
   return per > .75 ? { cell: Math.max(1, 2 ** Math.round(Math.log2(per))), px: 1 } : { cell: 1, px: Math.min(MOST_PX, 2 ** Math.round(-Math.log2(per))) };
 }
 
+const pack = ([r, g, b]) => (255 << 24 | Math.round(b) << 16 | Math.round(g) << 8 | Math.round(r)) >>> 0;
+const blend = (from, to, share) => from.map((c, k) => c + (to[k] - c) * share);
+
+// Inks by 255 shares of allowed pairs, over paper or over what is reached; what is not 0 is not the first.
 function imageOf(shares, reached, rows, columns, colours) {
-  const image = new ImageData(columns, rows), out = image.data;
-  const [p, a, r, o] = [colours.paper, colours.allowed, colours.reached, colours.panel];
-  for (let k = 0, at = 0; k < rows * columns; k++, at += 4) {
-    const share = shares[k], ink = inkOf(share), more = reached ? (1 - ink) * 0.75 * inkOf(Math.min(1, Math.max(0, reached[k] - share))) : 0;
-    for (let c = 0; c < 3; c++) out[at + c] = share < 0 ? o[c] : p[c] + (a[c] - p[c]) * ink + (r[c] - p[c]) * more;
-    out[at + 3] = 255;
-  }
+  const image = new ImageData(columns, rows), out = new Uint32Array(image.data.buffer), LEVELS = 255;
+  const inks = [...Array(LEVELS + 1).keys()].map(level => pack(blend(colours.paper, colours.allowed, inkOf(level / LEVELS))));
+  const outside = pack(colours.panel);
+  for (let k = 0; k < rows * columns; k++) out[k] = shares[k] < 0 ? outside : inks[shares[k] > 0 ? Math.max(1, Math.round(shares[k] * LEVELS)) : 0];
+  for (let k = 0; reached && k < rows * columns; k++)
+    if (reached[k] > shares[k] && shares[k] >= 0)
+      out[k] = pack(blend(blend(colours.paper, colours.reached, .75 * inkOf(Math.min(1, reached[k] - shares[k]))), colours.allowed, inkOf(shares[k])));
   return image;
 }
 

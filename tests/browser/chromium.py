@@ -61,10 +61,11 @@ class Chromium:
             self.events.append(answer.get("method"))
 
     def open(self, path):
-        """Loads a file; returns the seconds until it was laid out."""
+        """Loads a file, with what follows a #; returns the seconds until it was laid out."""
         self.events.clear()
         begin = time.monotonic()
-        self.call("Page.navigate", url="file://" + os.path.abspath(path))
+        name, mark, state = path.partition("#")
+        self.call("Page.navigate", url="file://" + os.path.abspath(name) + mark + state)
         while "Page.loadEventFired" not in self.events:
             self.events.append(self.receive().get("method"))
         self.run("document.body.getBoundingClientRect().height")
