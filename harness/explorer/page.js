@@ -36,8 +36,8 @@
 
   function resize() {
     for (const side of sides) {
-      const room = (side.root.clientWidth || 320) - MARGIN.left - MARGIN.right; // 512 and 256 hold powers of two without a rest
-      const width = MARGIN.left + MARGIN.right + (room >= 512 ? 512 : room >= 256 ? 256 : Math.max(128, room));
+      const room = (side.root.clientWidth || 320) - MARGIN.left - MARGIN.right;
+      const width = MARGIN.left + MARGIN.right + Math.max(128, Math.min(512, Math.floor(room / 64) * 64)); // 512 holds powers of two without a rest
       if (side.canvas.width !== width) { side.canvas.width = width; side.canvas.height = width - MARGIN.left - MARGIN.right + MARGIN.top + MARGIN.bottom; side.canvas.style.maxWidth = width + "px"; }
     }
     if (state.cell) bound(); else whole();

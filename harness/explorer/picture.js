@@ -80,8 +80,6 @@ function drawAxes(context, state, frame, colours) {
       context.fillText(tick, across ? MARGIN.left + at : MARGIN.left - 4, across ? MARGIN.top - 3 : MARGIN.top + at);
     }
   }
-  context.textAlign = "left";
-  context.fillText("i \\ j", 4, MARGIN.top - 3);
 }
 
 // Mean degrees of what each pixel stands for, as bars beside the picture.
