@@ -27,6 +27,7 @@ static const option options[] = {
     {"runs", OPTION_SIZE, "N", "runs to be timed, 0: as many as the noise needs", NULL, 0, 1000000, NULL, false},
     {"lane", OPTION_CHOICE, "LANE", "how it is measured", "time", 0, 0, LANE_NAMES, false},
     {"stop", OPTION_TEXT, "RULE", "when to stop", NULL, 0, 0, NULL, false},
+    {"events", OPTION_TEXT, "FILE", "counter events", NULL, 0, 0, NULL, false},
     {"inject", OPTION_SECONDS, "PERCENT", "share of the work to be repeated", NULL, 0, 0, NULL, false},
     EXT_OPTIONS,
     {0},
@@ -35,7 +36,11 @@ static const option options[] = {
 /* Options that `run` does not always give. */
 static bool may_lack(const option *o)
 {
-    return o->repeat || strcmp(o->name, "lane") == 0 || strcmp(o->name, "stop") == 0 || strcmp(o->name, "inject") == 0;
+    static const char *const names[] = {"lane", "stop", "inject", "events"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(o->name, names[i]) == 0)
+            return true;
+    return o->repeat;
 }
 
 static void *tensor(size_t batch, size_t heads, size_t rows, size_t row_bytes)
@@ -73,6 +78,7 @@ typedef struct means {
     double inject;      /* share of the work that is repeated; 0: none */
     bool cold;          /* operands are flushed before each run */
     stop_rule stop;
+    const char *events;
     ext_start external; /* command NULL: a kernel of ours */
 } means;
 
@@ -130,6 +136,7 @@ static attn_status prepare_and_measure(const cell *c, const means *how, const me
         .runs = runs,
         .cold = how->cold,
         .stop = how->stop,
+        .events = how->events,
     };
     attn_status status = ATTN_OK;
     if (!b.q || !b.k || !b.v || !b.o || !b.lse)
@@ -182,7 +189,7 @@ static int run(const args *a)
         if (!cli_given(a, options[i].name) && !may_lack(&options[i]))
             return cli_complain(EXIT_INPUT, "cell needs %s; 'attnlab run' calls it", options[i].name);
     char *start = NULL;
-    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_seconds(a, "inject") / 100, .cold = cli_choice(a, "lane") == LANE_COLD};
+    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_seconds(a, "inject") / 100, .cold = cli_choice(a, "lane") == LANE_COLD, .events = cli_text(a, "events")};
     attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), (lane)cli_choice(a, "lane"), &err);
     if (!status && cli_given(a, "stop"))
         status = stop_parse(&how.stop, cli_text(a, "stop"), &err);

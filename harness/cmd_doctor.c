@@ -73,6 +73,7 @@ static const option options[] = {
      NULL, false},
     {"max-time", OPTION_SECONDS, "S", "with --peaks: seconds for all of it, about (default 5)", NULL, 0, 0, NULL, false},
     {"db", OPTION_TEXT, "FILE", "with --peaks: keep every sample in this database", NULL, 0, 0, NULL, false},
+    {"events", OPTION_TEXT, "FILE", "try the counter events of this file too", NULL, 0, 0, NULL, false},
     CLI_OPTION_FORMAT,
     {0},
 };
@@ -81,12 +82,17 @@ static int run(const args *a)
 {
     static const char *const with_peaks[] = {"threads", "max-time", "db"};
     if (cli_flag(a, "peaks"))
-        return doctor_peaks(a);
+        return cli_given(a, "events") ? cli_complain(EXIT_INPUT, "doctor: --events does not go with --peaks") : doctor_peaks(a);
     for (size_t i = 0; i < sizeof with_peaks / sizeof with_peaks[0]; i++)
         if (cli_given(a, with_peaks[i]))
             return cli_complain(EXIT_INPUT, "doctor: --%s goes with --peaks", with_peaks[i]);
     host h;
     environment e;
+    attn_error err;
+    perf_events *events = NULL;
+    attn_status status = perf_events_choose(&events, perf_core_pmu(), cli_text(a, "events"), &err);
+    if (status)
+        return cli_fail(status, &err);
     doctor_report d = {0};
     clock_gaps gaps = clock_watch(0.25);
     host_read(&h, "");
@@ -95,7 +101,8 @@ static int run(const args *a)
     doctor_machine(&d, &h);
     doctor_kernels(&d);
     doctor_clock(&d, clock_measure());
-    doctor_counters(&d, &perf_system, perf_core_pmu(), perf_paranoid());
+    doctor_counters(&d, &perf_system, events, perf_paranoid());
+    free(events);
     doctor_tools(&d, getenv("PATH"));
     doctor_noise(&d, &h, &e, gaps);
     (void)doctor_score(&d);
@@ -119,6 +126,9 @@ const command cmd_doctor = {
         "Status: 'ok'; 'note', to know when reading results; 'warning', makes results worse, and the advice "
         "says what helps; 'missing', cannot be measured or used here. Takes under a second; the exit code "
         "is 0 whatever is found.\n"
+        "\n"
+        "Under counters: which files of events were chosen for this CPU, their sets (each a group counted in one pass) and "
+        "what is derived; then each event tried. --events FILE adds a file of your own, as for 'attnlab run'.\n"
         "\n"
         "--peaks measures the machine's limits instead, on one thread and on all: multiply-adds of each "
         "instruction set from registers, tile products, 2^x as the kernels compute it, bandwidth of "

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 #include "harness/cli.h"
 #include "harness/lane_callgrind.h"
+#include "harness/perf_events.h"
 
 static const option options[] = {
     {"p", OPTION_TEXT, "SPEC", "pattern (default: dense, local, strided and fixed)", NULL, 0, 0, NULL, true},
@@ -31,6 +32,7 @@ static const option options[] = {
     {"seed", OPTION_SEED, "SEED", "seed of the input", "1", 0, 0, NULL, false},
     {"metrics", OPTION_TEXT, "LIST", "what to measure: time,flops,memory,accuracy,counters, or all", "all", 0,
      0, NULL, false},
+    {"events", OPTION_TEXT, "FILE", "count what this file says too (docs/MEASUREMENT.md)", NULL, 0, 0, NULL, false},
     {"max-time", OPTION_SECONDS, "S",
      "seconds for the timed pass of one cell; other passes take about as much", "1", 0, 0, NULL, false},
     {"processes", OPTION_SIZE, "P", "measure everything P times, each time a run of its own, cells in random order", "1", 1,
@@ -111,6 +113,20 @@ static attn_status parse_shard(run_request *r, const char *text, attn_error *err
     return ATTN_OK;
 }
 
+/* The file is read before anything is measured, though the measuring process reads it again. */
+static attn_status check_events(const run_request *r, attn_error *err)
+{
+    perf_events *list = NULL;
+    if (!metric_set_has(&r->metrics, "counters"))
+        return attn_fail(err, ATTN_EINVAL, "--events %.200s has no meaning without the metric counters, and --metrics is %s", r->events,
+                         r->metrics.names);
+    if (ext_is_name(r->kernel))
+        return attn_fail(err, ATTN_EINVAL, "--events has no meaning with --kernel %s, whose process is not counted", r->kernel);
+    attn_status status = perf_events_choose(&list, perf_core_pmu(), r->events, err);
+    free(list);
+    return status;
+}
+
 static attn_status make_request(run_request *out, const args *a, attn_error *err)
 {
     static const char *const families[] = {"dense", "local", "strided", "fixed"};
@@ -131,6 +147,7 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         .ext_timeout = cli_seconds(a, "ext-timeout"),
         .lane = (lane)cli_choice(a, "lane"),
         .inject = cli_seconds(a, "inject") / 100,
+        .events = cli_text(a, "events"),
     };
     r.spec_count = cli_texts(a, "p", &r.specs);
     if (!r.spec_count) {
@@ -161,6 +178,8 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         status = callgrind_adapt(&r, err);
     if (!status)
         status = metric_set_parse(&r.metrics, cli_text(a, "metrics"), r.lane, err);
+    if (!status && r.events)
+        status = check_events(&r, err);
     if (!status)
         *out = r;
     return status;
@@ -369,7 +388,7 @@ const command cmd_run = {
         "\n"
         "Ctrl-C keeps what is finished (exit 130). --resume continues: a cell counts as measured when "
         "the database has it finished by this very program file on this machine with at least the "
-        "metrics asked for, whatever --max-time was. A cell that crashes or runs out of memory is "
+        "metrics asked for, whatever --max-time and --events were. A cell that crashes or runs out of memory is "
         "reported, stored as failed and passed over; the exit code is then 70 or 74.\n"
         "\n"
         "--kernel ext:NAME measures somebody else's implementation on the same inputs: one that 'attnlab list externals' "
@@ -395,6 +414,10 @@ const command cmd_run = {
         "--cache cold flushes q, k, v and o from all caches before each timed run: a lane of its own, with --metrics time and flops, in runs of its "
         "own. --stop decides when there are samples enough: ci, stdrel and entropy look after 6, 12, 24, ... samples only, so that "
         "what they say holds although they look more than once (docs/MEASUREMENT.md); --max-time bounds them all.\n"
+        "\n"
+        "--events mine.txt adds sets of counter events, and formulas over them, to those that attnlab has for this CPU "
+        "('attnlab doctor' lists them); a set or formula of the same name takes its place. The format is described in "
+        "docs/MEASUREMENT.md, section Counters, and in the comments of harness/metrics/events.\n"
         "\n"
         "--shard 2/8 measures the second of eight parts of the sweep. Every part is a run of its own, on whatever machine; 'attnlab "
         "db merge' joins the databases (docs/SHARING.md).\n"

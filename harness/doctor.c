@@ -11,7 +11,6 @@
 #include "harness/build_info.h"
 #include "harness/emit.h"
 #include "harness/host_files.h"
-#include "harness/perf_events.h"
 
 ATTN_PRINTF(6, 7)
 static void add(doctor_report *d, const char *topic, const char *name, doctor_status status,
@@ -119,16 +118,15 @@ static const char *counter_advice(const perf_count *c)
 }
 
 /* Opens one set on this thread and counts some work. */
-static void try_set(doctor_report *d, const perf_set *set, const perf_calls *calls, const char *core_pmu,
-                    int paranoid)
+static void try_set(doctor_report *d, const perf_events *list, const perf_set *set, const perf_calls *calls, int paranoid)
 {
     struct perf_event_attr attrs[PERF_GROUP_EVENTS];
     const perf_event *events[PERF_GROUP_EVENTS];
     perf_count counts[PERF_GROUP_EVENTS];
     size_t count = 0;
-    for (size_t i = 0; i < perf_set_size(set); i++) {
+    for (size_t i = 0; i < set->count; i++) {
         const char *why;
-        if (perf_set_encode(set, i, core_pmu, &attrs[count], &why))
+        if (perf_event_encode(list, &set->events[i], &attrs[count], &why))
             events[count++] = &set->events[i];
         else
             add(d, "counters", set->events[i].name, DOCTOR_MISSING, "a newer libpfm4 may know it",
@@ -157,7 +155,24 @@ static void try_set(doctor_report *d, const perf_set *set, const perf_calls *cal
     }
 }
 
-void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core_pmu, int paranoid)
+/* Which files say what is counted, in which sets, and what is derived. */
+static void tell_events(doctor_report *d, const perf_events *list)
+{
+    char sets[DOCTOR_VALUE_LENGTH] = "", derived[DOCTOR_VALUE_LENGTH] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < list->set_count && used < sizeof sets; i++)
+        used += (size_t)snprintf(sets + used, sizeof sets - used, "%s%s (%zu)", i ? ", " : "", list->sets[i].name,
+                                 list->sets[i].count);
+    used = 0;
+    for (size_t i = 0; i < list->derived_count && used < sizeof derived; i++)
+        if (!*list->derived[i].why)
+            used += (size_t)snprintf(derived + used, sizeof derived - used, "%s%s", used ? ", " : "", list->derived[i].name);
+    add(d, "counters", "event files", DOCTOR_OK, NULL, "%s", list->files);
+    add(d, "counters", "event sets", DOCTOR_OK, NULL, "%s", sets);
+    add(d, "counters", "derived", DOCTOR_OK, NULL, "%s", derived);
+}
+
+void doctor_counters(doctor_report *d, const perf_calls *calls, const perf_events *list, int paranoid)
 {
     if (paranoid == PERF_PARANOID_UNKNOWN)
         add(d, "counters", "perf_event_paranoid", DOCTOR_NOTE, NULL,
@@ -168,14 +183,15 @@ void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core
                 ? NULL
                 : "1 or less lets users without CAP_PERFMON count context switches and migrations too",
             "%d", paranoid);
-    add(d, "counters", "core PMU", core_pmu ? DOCTOR_OK : DOCTOR_MISSING, NULL, "%s",
-        core_pmu ? core_pmu : "libpfm4 knows none for this CPU; generic events may still work");
+    add(d, "counters", "core PMU", *list->pmu ? DOCTOR_OK : DOCTOR_MISSING, NULL, "%s",
+        *list->pmu ? list->pmu : "libpfm4 knows none for this CPU; generic events may still work");
+    tell_events(d, list);
     bool flops = false;
-    for (const perf_set *set = perf_sets; set->name; set++)
-        if (perf_set_fits(set, core_pmu)) {
-            try_set(d, set, calls, core_pmu, paranoid);
-            flops = flops || strcmp(set->name, "flops") == 0;
-        }
+    for (size_t s = 0; s < list->set_count; s++) {
+        try_set(d, list, &list->sets[s], calls, paranoid);
+        for (size_t i = 0; i < list->sets[s].count; i++)
+            flops = flops || list->sets[s].events[i].flops > 0;
+    }
     if (!flops)
         add(d, "counters", "flops", DOCTOR_MISSING, NULL,
             "no counter of floating-point operations known for this CPU");

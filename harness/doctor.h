@@ -9,7 +9,7 @@
 #include "harness/cli.h"
 #include "harness/clock.h"
 #include "harness/host.h"
-#include "harness/perf.h"
+#include "harness/perf_events.h"
 
 typedef enum doctor_status {
     DOCTOR_OK,      /* fine */
@@ -41,7 +41,7 @@ void doctor_build(doctor_report *d);
 void doctor_machine(doctor_report *d, const host *h);
 void doctor_kernels(doctor_report *d);
 void doctor_clock(doctor_report *d, clock_quality quality);
-void doctor_counters(doctor_report *d, const perf_calls *calls, const char *core_pmu, int paranoid);
+void doctor_counters(doctor_report *d, const perf_calls *calls, const perf_events *list, int paranoid);
 void doctor_tools(doctor_report *d, const char *path); /* $PATH */
 void doctor_noise(doctor_report *d, const host *h, const environment *e, clock_gaps gaps);
 

@@ -24,6 +24,7 @@ typedef struct bench {
     size_t runs;          /* to be timed, one by one; 0: as many as the noise needs */
     bool cold;            /* q, k, v and o leave all caches before each timed run */
     stop_rule stop;       /* when to stop sampling */
+    const char *events;   /* the user's file of counter events, or NULL */
 } bench;
 
 typedef struct metric {

@@ -1,87 +1,157 @@
-/* The events, by microarchitecture.
- *
- * A set has at most four programmable events: what an Intel core with two threads per core has, besides its
- * fixed counters for cycles and instructions. AMD cores have six, one of which the NMI watchdog may hold.
- *
- * Generic events (perf::...) are translated by the kernel and exist wherever it knows the PMU. What it takes
- * for cache references and misses differs between vendors: last-level on Intel, L2 or L1 on AMD.
- *
- * Floating-point operations. Intel: retired instructions by width; one count stands for the lanes of a vector
- * (fp32: 1, 4, 8, 16), and an FMA counts twice by itself. AMX is not included. AMD: retired operations, an
- * FMA as two, of single and double precision together from Zen 2 on. Both count what the machine did:
- * padding, masked lanes and the polynomials of exp included.
- *
- * Sources: Intel SDM volume 3, chapter on performance monitoring, event 0xC7; AMD PPR for families 17h and
- * 19h, PMCx003. */
+/* The files built in, and the choice among them. Adding a file is adding a line here. */
 #include "harness/perf_events.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-const perf_set perf_sets[] = {
-    {"core", NULL, false, {
-        {"cycles", "count", "perf::CYCLES", false, 0},
-        {"instructions", "count", "perf::INSTRUCTIONS", false, 0},
-        {"branches", "count", "perf::BRANCHES", false, 0},
-        {"branch_misses", "count", "perf::BRANCH-MISSES", false, 0},
-    }},
-    {"flops", "skx clx icl icx spr", false, {
-        {"fp32_scalar", "count", "FP_ARITH_INST_RETIRED:SCALAR_SINGLE", false, 1},
-        {"fp32_128", "count", "FP_ARITH_INST_RETIRED:128B_PACKED_SINGLE", false, 4},
-        {"fp32_256", "count", "FP_ARITH_INST_RETIRED:256B_PACKED_SINGLE", false, 8},
-        {"fp32_512", "count", "FP_ARITH_INST_RETIRED:512B_PACKED_SINGLE", false, 16},
-    }},
-    {"flops", "bdw bdw_ep skl", false, {
-        {"fp32_scalar", "count", "FP_ARITH_INST_RETIRED:SCALAR_SINGLE", false, 1},
-        {"fp32_128", "count", "FP_ARITH_INST_RETIRED:128B_PACKED_SINGLE", false, 4},
-        {"fp32_256", "count", "FP_ARITH_INST_RETIRED:256B_PACKED_SINGLE", false, 8},
-    }},
-    {"flops", "amd64_fam17h_zen2 amd64_fam19h_zen3 amd64_fam19h_zen4", false, {
-        {"fp_operations", "count", "RETIRED_SSE_AVX_FLOPS:ANY", false, 1},
-    }},
-    {"flops", "amd64_fam17h_zen1", false, {
-        {"fp_operations", "count",
-         "RETIRED_SSE_AVX_OPERATIONS:SP_ADD_SUB_FLOPS:SP_MULT_FLOPS:SP_DIV_FLOPS:SP_MULT_ADD_FLOPS",
-         false, 1},
-    }},
-    {"cache", NULL, false, {
-        {"cache_references", "count", "perf::CACHE-REFERENCES", false, 0},
-        {"cache_misses", "count", "perf::CACHE-MISSES", false, 0},
-    }},
-    /* A context switch and a migration happen in the kernel: counting user mode alone would say 0. */
-    {"software", NULL, true, {
-        {"task_clock_ns", "ns", "perf::TASK-CLOCK", false, 0},
-        {"page_faults", "count", "perf::PAGE-FAULTS", false, 0},
-        {"context_switches", "count", "perf::CONTEXT-SWITCHES", true, 0},
-        {"cpu_migrations", "count", "perf::CPU-MIGRATIONS", true, 0},
-    }},
+#include "base/hash.h"
+#include "harness/embed.h"
+
+EMBED(events_any, "harness/metrics/events/any.txt");
+EMBED(events_intel_core, "harness/metrics/events/intel-core.txt");
+EMBED(events_intel_skylake_server, "harness/metrics/events/intel-skylake-server.txt");
+EMBED(events_amd_zen1, "harness/metrics/events/amd-zen1.txt");
+EMBED(events_amd_zen2, "harness/metrics/events/amd-zen2.txt");
+EMBED(events_amd_zen3, "harness/metrics/events/amd-zen3.txt");
+EMBED(events_amd_zen4, "harness/metrics/events/amd-zen4.txt");
+
+const perf_file perf_files[] = {
+    {"any", events_any},
+    {"intel-core", events_intel_core},
+    {"intel-skylake-server", events_intel_skylake_server},
+    {"amd-zen1", events_amd_zen1},
+    {"amd-zen2", events_amd_zen2},
+    {"amd-zen3", events_amd_zen3},
+    {"amd-zen4", events_amd_zen4},
     {0},
 };
 
-size_t perf_set_size(const perf_set *set)
+static void add_file(perf_events *list, const char *name)
 {
-    size_t n = 0;
-    while (n < PERF_GROUP_EVENTS && set->events[n].name)
-        n++;
-    return n;
+    const size_t used = strlen(list->files);
+    snprintf(list->files + used, sizeof list->files - used, "%s%s", used ? " " : "", name);
 }
 
-bool perf_set_fits(const perf_set *set, const char *pmu)
+/* Adds those of the files built in that are for this PMU. */
+static attn_status add_own(perf_events *list, perf_events *read, const char *core_pmu, attn_error *err)
 {
-    if (!set->pmus)
-        return true;
-    size_t n = pmu ? strlen(pmu) : 0;
-    for (const char *at = set->pmus; n && (at = strstr(at, pmu)); at += n)
-        if ((at == set->pmus || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
-            return true;
-    return false;
+    attn_status status = ATTN_OK;
+    for (const perf_file *f = perf_files; f->name && !status; f++) {
+        char pmus[PERF_LINE_LENGTH];
+        status = perf_events_read(read, pmus, f->name, f->text, strlen(f->text), err);
+        if (status || !perf_events_fit(pmus, core_pmu))
+            continue;
+        add_file(list, f->name);
+        status = perf_events_add(list, read, err);
+    }
+    return status;
 }
 
-bool perf_set_encode(const perf_set *set, size_t index, const char *pmu, struct perf_event_attr *out,
-                     const char **why)
+/* The file's bytes, at most one more than a file may have; *out is malloc'ed. */
+static attn_status read_bytes(char **out, size_t *size, const char *path, attn_error *err)
 {
-    const perf_event *e = &set->events[index];
-    char name[160];
-    snprintf(name, sizeof name, "%s%s%s", set->pmus ? pmu : "", set->pmus ? "::" : "", e->event);
+    struct stat s;
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file < 0 || fstat(file, &s) < 0 || !S_ISREG(s.st_mode)) {
+        const attn_status status = attn_fail(err, ATTN_EINVAL, "--events %.200s: %s", path,
+                                             file < 0 ? strerror(errno) : "not a file; name a file of events");
+        if (file >= 0)
+            close(file);
+        return status;
+    }
+    attn_status status = ATTN_OK;
+    char *bytes = malloc(PERF_FILE_BYTES + 1);
+    ssize_t got = 1;
+    size_t used = 0;
+    while (bytes && got > 0 && used <= PERF_FILE_BYTES) {
+        got = read(file, bytes + used, PERF_FILE_BYTES + 1 - used);
+        used += got > 0 ? (size_t)got : 0;
+    }
+    if (!bytes)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory for %.200s", path);
+    else if (got < 0)
+        status = attn_fail(err, ATTN_EIO, "--events %.200s: %s", path, strerror(errno));
+    close(file);
+    if (status) {
+        free(bytes);
+        return status;
+    }
+    *out = bytes;
+    *size = used;
+    return ATTN_OK;
+}
+
+/* The user's file is for this CPU, and libpfm4 knows its events. */
+static attn_status check_users(const perf_events *list, const perf_events *users, const char *pmus, const char *path,
+                               attn_error *err)
+{
+    if (!perf_events_fit(pmus, *list->pmu ? list->pmu : NULL))
+        return attn_fail(err, ATTN_EINVAL, "%.160s: for %.120s, but the core PMU of this CPU is %s; 'for any' fits all", path, pmus,
+                         *list->pmu ? list->pmu : "none that libpfm4 knows");
+    for (size_t s = 0; s < users->set_count; s++)
+        for (size_t i = 0; i < users->sets[s].count; i++) {
+            const perf_event *e = &users->sets[s].events[i];
+            struct perf_event_attr attr;
+            const char *why;
+            if (!perf_event_encode(list, e, &attr, &why))
+                return attn_fail(err, ATTN_EINVAL, "%.160s:%zu: %.120s: libpfm4 cannot encode it for %s: %s; its showevtinfo lists "
+                                                   "what there is", path, e->line, e->event,
+                                 *list->pmu ? list->pmu : "an unknown CPU", why);
+        }
+    return ATTN_OK;
+}
+
+static attn_status add_users(perf_events *list, perf_events *read, const char *path, attn_error *err)
+{
+    char *bytes = NULL, pmus[PERF_LINE_LENGTH], label[2 * PERF_PLACE_LENGTH];
+    size_t size = 0;
+    attn_status status = read_bytes(&bytes, &size, path, err);
+    if (status)
+        return status;
+    const char *name = strrchr(path, '/');
+    name = name && name[1] ? name + 1 : path;
+    status = perf_events_read(read, pmus, path, bytes, size, err);
+    if (!status)
+        status = check_users(list, read, pmus, path, err);
+    if (!status)
+        status = perf_events_add(list, read, err);
+    snprintf(label, sizeof label, "%.*s:%016" PRIx64, (int)PERF_PLACE_LENGTH, name, hash_bytes(HASH_START, bytes, size));
+    add_file(list, label);
+    free(bytes);
+    return status;
+}
+
+attn_status perf_events_choose(perf_events **out, const char *core_pmu, const char *file, attn_error *err)
+{
+    *out = NULL;
+    perf_events *list = calloc(1, sizeof *list), *read = calloc(1, sizeof *read);
+    attn_status status = list && read ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory for a list of events");
+    if (!status && core_pmu)
+        snprintf(list->pmu, sizeof list->pmu, "%s", core_pmu);
+    if (!status)
+        status = add_own(list, read, core_pmu, err);
+    if (!status && file)
+        status = add_users(list, read, file, err);
+    if (!status)
+        status = perf_events_check(list, err);
+    free(read);
+    if (status)
+        free(list);
+    else
+        *out = list;
+    return status;
+}
+
+bool perf_event_encode(const perf_events *list, const perf_event *e, struct perf_event_attr *out, const char **why)
+{
+    char name[PERF_NAME_LENGTH + PERF_EVENT_LENGTH + 2];
+    const bool whole = strstr(e->event, "::");
+    snprintf(name, sizeof name, "%s%s%s", whole ? "" : list->pmu, whole ? "" : "::", e->event);
     return perf_encode(name, e->kernel, out, why);
 }

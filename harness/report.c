@@ -6,12 +6,10 @@
 #include <string.h>
 
 #include "harness/build_info.h"
+#include "harness/embed.h"
 #include "harness/emit.h"
 #include "harness/fit.h"
 
-#define EMBED(name, file) \
-    __asm__(".section .rodata\n.global " #name "\n.hidden " #name "\n" #name ":\n.incbin \"" file "\"\n.byte 0\n.previous\n"); \
-    extern const char name[] __attribute__((visibility("hidden")))
 EMBED(report_style, "harness/report/style.css");
 EMBED(report_script, "harness/report/script.js");
 

@@ -58,6 +58,7 @@ typedef struct run_request {
     size_t shard, shards; /* of the cells, only every shards-th from the shard-th on; 0: all */
     const char *program; /* another attnlab that measures; NULL: this one */
     metric_set metrics;
+    const char *events; /* a file of counter events, or NULL */
     const char *const *plugins;
     size_t plugin_count;
     const char *label; /* or NULL */

@@ -147,6 +147,8 @@ static attn_status start(const run_request *r, const sweep_cell *c, const metric
         add(&w, "--lane", lane_name(r->lane));
     if (r->stop)
         add(&w, "--stop", r->stop);
+    if (r->events && metric_set_has(set, "counters"))
+        add(&w, "--events", r->events);
     if (r->inject > 0) {
         snprintf(inject, sizeof inject, "%.17g", 100 * r->inject);
         add(&w, "--inject", inject);

@@ -306,6 +306,10 @@ char *run_command_line(const run_request *r, int threads)
         fputs(" --stop", out);
         word(out, r->stop);
     }
+    if (r->events) {
+        fputs(" --events", out);
+        word(out, r->events);
+    }
     if (r->inject > 0)
         fprintf(out, " --inject %.12g", 100 * r->inject);
     if (r->shards)

@@ -2,21 +2,19 @@
  *
  * The version of a database (PRAGMA user_version) is the number of steps applied to it. A step, once
  * released, never changes; a new one is added behind. Views hold no data and are made anew after any step.
- * The SQL files are embedded by the assembler, which knows how to include bytes. */
+ * The SQL files are built in. */
 #include "harness/store_sql.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-#define EMBED(name, file)                                                                                    \
-    __asm__(".section .rodata\n.global " #name "\n.hidden " #name "\n" #name ":\n.incbin \"" file            \
-            "\"\n.byte 0\n.previous\n");                                                                     \
-    extern const char name[] __attribute__((visibility("hidden")))
+#include "harness/embed.h"
 
 EMBED(store_schema_sql, "harness/schema.sql");
 EMBED(store_peaks_sql, "harness/schema_peaks.sql");
 EMBED(store_wisdom_sql, "harness/schema_wisdom.sql");
 EMBED(store_lanes_sql, "harness/schema_lanes.sql");
+EMBED(store_derived_sql, "harness/schema_derived.sql");
 EMBED(store_views_sql, "harness/views.sql");
 
 const migration store_migrations[] = {
@@ -24,6 +22,7 @@ const migration store_migrations[] = {
     {2, store_peaks_sql},
     {3, store_wisdom_sql},
     {4, store_lanes_sql},
+    {5, store_derived_sql},
 };
 const size_t store_migration_count = sizeof store_migrations / sizeof store_migrations[0];
 

@@ -100,7 +100,16 @@ SELECT
     (SELECT json_group_object(substr(name, 9), value) FROM
         (SELECT name, value FROM scalars WHERE measurement = m.id AND name GLOB 'counter.*' ORDER BY name))
         AS counters,                               -- {"cycles": 123, "instructions": null}
+    (SELECT json_group_object(substr(name, 9), value) FROM
+        (SELECT name, value FROM scalars WHERE measurement = m.id AND name GLOB 'derived.*' ORDER BY name))
+        AS derived,                                -- {"ipc": 2.1, "bytes_per_flop": null}
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'derived.ipc') AS ipc,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'derived.cache_miss_rate') AS cache_miss_rate,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'derived.bytes_per_flop') AS bytes_per_flop,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'derived.flops_measured_over_model') AS flops_measured_over_model,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_status') AS counters_status,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_scaled') AS counters_scaled,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_events') AS counters_events,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'stop_reason') AS stop_reason,
     (SELECT json_group_object(name, reason) FROM
         (SELECT name, reason FROM scalars WHERE measurement = m.id AND reason IS NOT NULL ORDER BY name))

@@ -50,8 +50,9 @@ $(B)/harness/build_info.o: $(COMMIT_FILE)
 $(B)/harness/build_info.o: CPPFLAGS_ALL += -I$(B) -DBUILD_COMPILER='"$(shell $(CC) --version 2>/dev/null | head -1)"' \
   -DBUILD_FLAGS='"$(strip $(FLAGS) $(CFLAGS))"' -DBUILD_MODE='"$(MODE)"'
 
-# SQL embedded in an object (see the file).
+# Files embedded in objects (harness/embed.h).
 $(B)/harness/store_schema.o: $(wildcard harness/*.sql)
+$(B)/harness/perf_events.o: $(wildcard harness/metrics/events/*.txt)
 $(B)/harness/report.o: $(wildcard harness/report/*)
 
 -include $(patsubst %.o,%.d,$(LIB_OBJECTS) $(PROGRAM_OBJECTS))

@@ -1,12 +1,15 @@
 /* counters: what the processor and the kernel count while the plan runs.
  *
- *   counter.NAME       one sample per window, per run of the plan; NAMEs in harness/perf_events.c
+ *   counter.NAME       one sample per window, per run of the plan; NAMEs in the files of harness/metrics/events
  *   flops_measured     sum over the floating-point counters of weight * median
+ *   derived.NAME       what the files' formulas make of the medians
+ *   counters_scaled    names of those that are estimates, since a counter ran only part of the time; or "none"
  *   counters_running   least share of the time a counter ran; below 1 its values are scaled up, estimates
  *   counters_status    "ok", or what is missing or scaled, and why
+ *   counters_events    the files that say what is counted
  *
  * Each set of events is counted in a pass of its own, so that nothing is multiplexed as long as a set fits
- * the PMU; events of a set that does not fit are counted again, one by one. The kernel's own counters go
+ * the PMU; events of a set that does not fit are counted again, one by one. A set of the kernel's own counters goes
  * along with the first pass. A window is a number of runs that take WINDOW_NS together, long against the
  * microseconds that starting and stopping take. Threads: the plan runs once before anything is opened, so
  * that OpenMP's threads exist. Where one run takes longer than a pass may, later passes are left out, and say
@@ -24,21 +27,9 @@
 #include <sys/resource.h>
 
 #include "harness/clock.h"
-#include "harness/perf_events.h"
-#include "harness/stats.h"
+#include "harness/metrics/counters_parts.h"
 
-enum { WINDOWS = 5, WINDOW_NS = 10000000, MOST_EVENTS = 32 };
-
-typedef struct tally {
-    const perf_event *event;
-    const perf_set *set;
-    struct perf_event_attr attr;
-    perf_count last;     /* of the last window, or why there is none */
-    char reason[PERF_REASON_LENGTH];
-    double samples[WINDOWS];
-    size_t count;
-    double running;
-} tally;
+enum { WINDOW_NS = 10000000 };
 
 typedef struct pass {
     const perf_calls *calls;
@@ -66,6 +57,7 @@ static void absent(tally *t, const perf_count *why, int paranoid)
 typedef struct batch { /* events counted as one group */
     tally *members[PERF_GROUP_EVENTS];
     size_t count;
+    bool software; /* all of them */
     perf_group *group;
 } batch;
 
@@ -124,7 +116,7 @@ static attn_status count_batches(pass *p, batch *batches, size_t batch_count, at
     size_t iterations = runs_per_window(p);
     bool late = open && too_late(p, iterations);
     int64_t end = clock_ns() + (int64_t)p->budget_ns;
-    for (size_t w = 0; status == ATTN_OK && !late && w < WINDOWS; w++) {
+    for (size_t w = 0; status == ATTN_OK && !late && w < COUNTER_WINDOWS; w++) {
         perf_count counts[2][PERF_GROUP_EVENTS];
         for (size_t i = 0; i < batch_count; i++)
             perf_group_start(batches[i].group);
@@ -164,58 +156,75 @@ static attn_status count_singly(pass *p, batch *b, attn_error *err)
     return status;
 }
 
-static attn_status count_all(pass *p, tally *tallies, size_t count, attn_error *err)
+/* Those of a set that libpfm4 could encode. */
+static batch gather(const perf_set *set, tally *tallies, size_t count)
 {
-    batch software = {0}, hardware;
+    batch b = {.software = true};
     for (size_t i = 0; i < count; i++)
-        if (tallies[i].set->software && !*tallies[i].reason)
-            software.members[software.count++] = &tallies[i];
+        if (tallies[i].set == set && !*tallies[i].reason) {
+            b.members[b.count++] = &tallies[i];
+            b.software = b.software && tallies[i].software;
+        }
+    b.software = b.software && b.count;
+    return b;
+}
+
+/* A pass for each set, but for the first that needs no PMU: it goes along with another. */
+static attn_status count_all(pass *p, const perf_events *list, tally *tallies, size_t count, attn_error *err)
+{
+    batch along = {0};
+    const perf_set *no_pass = NULL;
+    for (size_t s = 0; s < list->set_count && !along.count; s++) {
+        const batch b = gather(&list->sets[s], tallies, count);
+        if (b.software) {
+            along = b;
+            no_pass = &list->sets[s];
+        }
+    }
     attn_status status = ATTN_OK;
     bool first = true;
-    for (const perf_set *set = perf_sets; set->name && status == ATTN_OK; set++) {
-        hardware.count = 0;
-        for (size_t i = 0; i < count; i++)
-            if (tallies[i].set == set && !set->software && !*tallies[i].reason)
-                hardware.members[hardware.count++] = &tallies[i];
-        if (hardware.count == 0)
+    for (size_t s = 0; s < list->set_count && status == ATTN_OK; s++) {
+        batch b = gather(&list->sets[s], tallies, count);
+        if (&list->sets[s] == no_pass || b.count == 0)
             continue;
-        batch both[2] = {hardware, software};
+        batch both[2] = {b, along};
         status = count_batches(p, both, first ? 2 : 1, err);
         first = false;
-        if (status == ATTN_OK && hardware.count > 1)
-            status = count_singly(p, &hardware, err);
+        if (status == ATTN_OK && b.count > 1)
+            status = count_singly(p, &b, err);
     }
-    if (status == ATTN_OK && first) /* no hardware event even encodes */
-        status = count_batches(p, &software, 1, err);
+    if (status == ATTN_OK && first) /* there is nothing else to count */
+        status = count_batches(p, &along, 1, err);
     return status;
 }
 
 /* ---- the process's own accounts ---- */
 
-static double account(const char *name)
+static double account(const struct perf_event_attr *attr)
 {
     struct rusage u;
     struct timespec t;
     getrusage(RUSAGE_SELF, &u);
-    if (strcmp(name, "task_clock_ns") == 0 && clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0)
-        return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-    if (strcmp(name, "page_faults") == 0)
-        return (double)(u.ru_minflt + u.ru_majflt);
-    if (strcmp(name, "context_switches") == 0)
-        return (double)(u.ru_nvcsw + u.ru_nivcsw);
-    return (double)NAN;
+    switch (attr->config) {
+    case PERF_COUNT_SW_TASK_CLOCK:
+        return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t) == 0 ? (double)t.tv_sec * 1e9 + (double)t.tv_nsec
+                                                                : (double)NAN;
+    case PERF_COUNT_SW_PAGE_FAULTS: return (double)(u.ru_minflt + u.ru_majflt);
+    case PERF_COUNT_SW_CONTEXT_SWITCHES: return (double)(u.ru_nvcsw + u.ru_nivcsw);
+    default: return (double)NAN;
+    }
 }
 
 /* One window for the software counters that may not be opened; the number of them filled in. */
 static size_t count_accounts(const pass *p, tally *tallies, size_t count)
 {
     size_t filled = 0, iterations = runs_per_window(p);
-    double before[MOST_EVENTS];
+    double before[PERF_MOST_EVENTS];
     bool wanted = false;
     for (size_t i = 0; i < count; i++) {
-        before[i] = account(tallies[i].event->name);
+        before[i] = account(&tallies[i].attr);
         bool forbidden = tallies[i].last.cause == PERF_NOT_PERMITTED || tallies[i].last.error == ENOSYS;
-        if (!tallies[i].set->software || !forbidden)
+        if (!tallies[i].software || !forbidden)
             before[i] = (double)NAN;
         wanted = wanted || !isnan(before[i]);
     }
@@ -223,115 +232,45 @@ static size_t count_accounts(const pass *p, tally *tallies, size_t count)
         run(p->bench);
     for (size_t i = 0; i < count; i++)
         if (!isnan(before[i])) {
-            tallies[i].samples[0] = (account(tallies[i].event->name) - before[i]) / (double)iterations;
+            tallies[i].samples[0] = (account(&tallies[i].attr) - before[i]) / (double)iterations;
             tallies[i].count = 1;
             filled++;
         }
     return filled;
 }
 
-/* ---- recording ---- */
+/* ---- all of it ---- */
 
-static void record_flops(recorder *r, tally *tallies, size_t count)
-{
-    double flops = 0;
-    bool counted = false;
-    for (size_t i = 0; i < count; i++) {
-        if (tallies[i].event->flops <= 0)
-            continue;
-        if (tallies[i].count == 0) {
-            record_absent(r, "flops_measured", "flop", tallies[i].reason);
-            return;
-        }
-        flops += tallies[i].event->flops * stats_median(tallies[i].samples, tallies[i].count, 0.95).median;
-        counted = true;
-    }
-    if (counted)
-        record_real(r, "flops_measured", "flop", flops);
-    else
-        record_absent(r, "flops_measured", "flop",
-                      "no known counter of floating-point operations on this CPU");
-}
-
-static void record_status(recorder *r, const tally *tallies, size_t count, size_t accounts)
-{
-    const tally *missing = NULL, *hardware_missing = NULL;
-    size_t hardware = 0, software = 0;
-    double running = 1;
-    for (size_t i = 0; i < count; i++) {
-        const tally *t = &tallies[i];
-        if (t->count == 0 && !missing)
-            missing = t;
-        if (t->count == 0 && !t->set->software && !hardware_missing)
-            hardware_missing = t;
-        hardware += t->count && !t->set->software;
-        software += t->count && t->set->software;
-        if (t->count)
-            running = fmin(running, t->running);
-    }
-    char text[2 * PERF_REASON_LENGTH + 80];
-    if (hardware == 0 && software == 0)
-        snprintf(text, sizeof text, "none: %s", missing ? missing->reason : "no events");
-    else if (hardware == 0)
-        snprintf(text, sizeof text, "software only%s: %s",
-                 accounts ? " (from the process's own accounts)" : "",
-                 hardware_missing ? hardware_missing->reason : "no hardware events known");
-    else if (missing)
-        snprintf(text, sizeof text, "partial: %s: %s", missing->event->name, missing->reason);
-    else if (running < 1)
-        snprintf(text, sizeof text, "scaled: a counter ran %.0f%% of the time, its value is an estimate",
-                 running * 100);
-    else
-        snprintf(text, sizeof text, "ok");
-    record_text(r, "counters_status", text);
-    if (hardware)
-        record_real(r, "counters_running", "fraction", running);
-    else
-        record_absent(r, "counters_running", "fraction", "no hardware counter");
-}
-
-static void record_tallies(recorder *r, const tally *tallies, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        char series[64];
-        snprintf(series, sizeof series, "counter.%s", tallies[i].event->name);
-        for (size_t s = 0; s < tallies[i].count; s++)
-            record_real(r, series, tallies[i].event->unit, tallies[i].samples[s]);
-        if (tallies[i].count == 0)
-            record_absent(r, series, tallies[i].event->unit, tallies[i].reason);
-    }
-}
-
-static size_t list_events(tally *tallies, const char *core_pmu)
+static size_t list_events(tally *tallies, const perf_events *list)
 {
     size_t count = 0;
-    for (const perf_set *set = perf_sets; set->name; set++) {
-        if (!perf_set_fits(set, core_pmu))
-            continue;
-        for (size_t i = 0; i < perf_set_size(set) && count < MOST_EVENTS; i++) {
+    for (size_t s = 0; s < list->set_count; s++)
+        for (size_t i = 0; i < list->sets[s].count; i++) {
             tally *t = &tallies[count++];
             const char *why;
-            *t = (tally){.event = &set->events[i], .set = set, .running = 1};
-            if (!perf_set_encode(set, i, core_pmu, &t->attr, &why)) {
+            *t = (tally){.event = &list->sets[s].events[i], .set = &list->sets[s], .running = 1};
+            if (!perf_event_encode(list, t->event, &t->attr, &why)) {
                 t->last.cause = PERF_NO_ENCODING;
-                snprintf(t->reason, sizeof t->reason, "libpfm4 cannot encode %s: %s", set->events[i].event,
-                         why);
+                snprintf(t->reason, sizeof t->reason, "libpfm4 cannot encode %.100s: %.60s", t->event->event, why);
+            } else {
+                t->software = t->attr.type == PERF_TYPE_SOFTWARE;
             }
         }
-    }
     return count;
 }
 
-attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, const char *core_pmu,
-                             int paranoid, attn_error *err)
+attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, const perf_events *list, int paranoid,
+                             attn_error *err)
 {
-    tally *tallies = calloc(MOST_EVENTS, sizeof *tallies);
+    tally *tallies = calloc(PERF_MOST_EVENTS, sizeof *tallies);
     if (!tallies)
         return attn_fail(err, ATTN_ENOMEM, "out of memory for counters");
-    size_t count = list_events(tallies, core_pmu);
+    size_t count = list_events(tallies, list);
     size_t sets = 0;
-    for (const perf_set *set = perf_sets; set->name; set++)
-        sets += !set->software && perf_set_fits(set, core_pmu);
+    for (size_t s = 0; s < list->set_count; s++) {
+        const batch set = gather(&list->sets[s], tallies, count);
+        sets += set.count && !set.software;
+    }
 
     int64_t start = clock_ns();
     run(b); /* warm; OpenMP's threads exist from here on */
@@ -342,12 +281,10 @@ attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, con
     attn_status status = perf_threads(&threads, &p.thread_count, err);
     p.threads = threads;
     if (status == ATTN_OK)
-        status = count_all(&p, tallies, count, err);
+        status = count_all(&p, list, tallies, count, err);
     if (status == ATTN_OK) {
         size_t accounts = count_accounts(&p, tallies, count);
-        record_tallies(r, tallies, count);
-        record_flops(r, tallies, count);
-        record_status(r, tallies, count, accounts);
+        counters_record(r, list, tallies, count, attn_plan_cost(b->plan), accounts);
     }
     free(threads);
     free(tallies);
@@ -360,12 +297,17 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
         record_text(r, "counters_status", "none: an external kernel runs in a process of its own");
         return ATTN_OK;
     }
-    return counters_measure(b, r, &perf_system, perf_core_pmu(), perf_paranoid(), err);
+    perf_events *list = NULL;
+    attn_status status = perf_events_choose(&list, perf_core_pmu(), b->events, err);
+    if (!status)
+        status = counters_measure(b, r, &perf_system, list, perf_paranoid(), err);
+    free(list);
+    return status;
 }
 
 const metric metric_counters = {
     .name = "counters",
     .summary =
-        "hardware and kernel counters: cycles, instructions, cache and branch misses, FLOPs, page faults",
+        "hardware and kernel counters: cycles, instructions, cache and branch misses, FLOPs, page faults; IPC, bytes per FLOP",
     .measure = measure,
 };
