@@ -13,6 +13,7 @@ struct emitter {
     const emit_column *columns;
     size_t count;
     size_t rows;
+    enum { ALWAYS, WITH_VALUES, HIDDEN } *shown; /* of each column, in tables */
     /* table and md: the cells of all rows, titled columns only, row after row */
     char **cells;
     size_t cell_count, cell_capacity;
@@ -250,8 +251,37 @@ static void line(const emitter *e, char *const *cells, size_t n, const size_t *w
     fputs(md ? " |\n" : "\n", e->out);
 }
 
+/* Hides the optional columns that no row has a value for, and takes their cells out. */
+static void hide_empty(emitter *e)
+{
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < e->count; i++)
+        n += e->columns[i].title != NULL;
+    for (size_t i = 0; i < e->count; i++) {
+        if (!e->columns[i].title)
+            continue;
+        bool empty = e->shown[i] == WITH_VALUES;
+        for (size_t c = at; c < e->cell_count && empty; c += n)
+            empty = strcmp(e->cells[c], "-") == 0;
+        if (!empty) {
+            at++;
+            continue;
+        }
+        size_t kept = 0;
+        for (size_t c = 0; c < e->cell_count; c++)
+            if (c % n == at)
+                free(e->cells[c]);
+            else
+                e->cells[kept++] = e->cells[c];
+        e->cell_count = kept;
+        e->shown[i] = HIDDEN;
+        n--;
+    }
+}
+
 static void print_table(emitter *e)
 {
+    hide_empty(e);
     size_t n = 0;
     char **titles = calloc(e->count + 1, sizeof *titles);
     size_t *widths = calloc(e->count + 1, sizeof *widths);
@@ -261,7 +291,7 @@ static void print_table(emitter *e)
         goto cleanup;
     }
     for (size_t i = 0; i < e->count; i++)
-        if (e->columns[i].title) {
+        if (e->columns[i].title && e->shown[i] != HIDDEN) {
             titles[n] = strdup(e->columns[i].title);
             if (!titles[n]) {
                 e->failed = true;
@@ -303,7 +333,11 @@ emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, si
     emitter *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
-    *e = (emitter){.out = out, .format = format, .columns = columns, .count = count};
+    *e = (emitter){.out = out, .format = format, .columns = columns, .count = count, .shown = calloc(count + 1, sizeof *e->shown)};
+    if (!e->shown) {
+        free(e);
+        return NULL;
+    }
     if (format == EMIT_JSON)
         fputc('[', out);
     if (format == EMIT_CSV) {
@@ -315,6 +349,13 @@ emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, si
         fputs("\r\n", out);
     }
     return e;
+}
+
+void emit_optional(emitter *e, const char *name)
+{
+    for (size_t i = 0; i < e->count; i++)
+        if (strcmp(e->columns[i].name, name) == 0)
+            e->shown[i] = WITH_VALUES;
 }
 
 void emit_row(emitter *e, const emit_value *values)
@@ -350,6 +391,7 @@ bool emit_close(emitter *e)
     for (size_t i = 0; i < e->cell_count; i++)
         free(e->cells[i]);
     free(e->cells);
+    free(e->shown);
     free(e);
     return fine;
 }

@@ -54,6 +54,8 @@ typedef struct emitter emitter;
 /* Rows are written as they come, except for table and md, which need all widths and print on close.
  * NULL: out of memory. */
 emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, size_t count);
+/* Leaves a column out of tables in which no row has a value for it. */
+void emit_optional(emitter *e, const char *name);
 void emit_row(emitter *e, const emit_value *values);
 /* Writes what is left, flushes, frees; false when the stream failed (disk full, closed pipe). */
 bool emit_close(emitter *e);

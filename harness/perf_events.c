@@ -107,6 +107,38 @@ static attn_status check_users(const perf_events *list, const perf_events *users
     return ATTN_OK;
 }
 
+/* A series has one unit, whoever measures it. */
+static attn_status check_unit(const perf_events *list, const char *name, const char *unit, const char *path, size_t line,
+                              attn_error *err)
+{
+    const char *other = NULL;
+    for (size_t s = 0; s < list->set_count; s++)
+        for (size_t i = 0; i < list->sets[s].count; i++)
+            if (strcmp(list->sets[s].events[i].name, name) == 0)
+                other = list->sets[s].events[i].unit;
+    for (size_t i = 0; i < list->derived_count; i++)
+        if (strcmp(list->derived[i].name, name) == 0)
+            other = list->derived[i].unit;
+    return !other || strcmp(other, unit) == 0
+               ? ATTN_OK : attn_fail(err, ATTN_EINVAL, "%.160s:%zu: the unit of %s is %s, not %s; take another name for what "
+                                                       "differs", path, line, name, other, unit);
+}
+
+static attn_status check_units(const perf_events *list, const perf_events *users, const char *path, attn_error *err)
+{
+    attn_status status = ATTN_OK;
+    for (size_t s = 0; s < users->set_count; s++)
+        for (size_t i = 0; i < users->sets[s].count && !status; i++) {
+            const perf_event *e = &users->sets[s].events[i];
+            status = check_unit(list, e->name, e->unit, path, e->line, err);
+        }
+    for (size_t i = 0; i < users->derived_count && !status; i++) {
+        const perf_derived *d = &users->derived[i];
+        status = check_unit(list, d->name, d->unit, path, d->line, err);
+    }
+    return status;
+}
+
 static attn_status add_users(perf_events *list, perf_events *read, const char *path, attn_error *err)
 {
     char *bytes = NULL, pmus[PERF_LINE_LENGTH], label[2 * PERF_PLACE_LENGTH];
@@ -119,6 +151,8 @@ static attn_status add_users(perf_events *list, perf_events *read, const char *p
     status = perf_events_read(read, pmus, path, bytes, size, err);
     if (!status)
         status = check_users(list, read, pmus, path, err);
+    if (!status)
+        status = check_units(list, read, path, err);
     if (!status)
         status = perf_events_add(list, read, err);
     snprintf(label, sizeof label, "%.*s:%016" PRIx64, (int)PERF_PLACE_LENGTH, name, hash_bytes(HASH_START, bytes, size));

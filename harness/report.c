@@ -241,8 +241,8 @@ static const heading comparison_heads[] = {{"pattern", NULL}, {"n", "%.0f"}, {"t
                                            {"mass kept, %", "%.1f"}, {"kernel", NULL}};
 
 static const char counters[] =
-    "SELECT series, n, counters, counters_status FROM named WHERE counters IS NOT NULL AND counters <> '{}' AND ?1 IS NULL AND ?2 IS NULL ORDER BY series, n LIMIT 200";
-static const heading counter_heads[] = {{"pattern", NULL}, {"n", "%.0f"}, {"counters of one run", NULL}, {"status", NULL}};
+    "SELECT series, n, counters, derived, counters_status FROM named WHERE counters IS NOT NULL AND counters <> '{}' AND ?1 IS NULL AND ?2 IS NULL ORDER BY series, n LIMIT 200";
+static const heading counter_heads[] = {{"pattern", NULL}, {"n", "%.0f"}, {"counters of one run", NULL}, {"derived", NULL}, {"status", NULL}};
 
 static const char runs[] =
     "SELECT substr(r.run_id, 1, 12), r.started, ifnull(r.outcome, 'not ended'), r.label, h.model, h.cpus, b.compiler, substr(b.revision, 1, 12)"

@@ -71,11 +71,23 @@ static const struct {
     {{"pattern_kl", NULL, EMIT_FIXED3}, NULL, AS_IS, ALL},
     {{"empty_rows", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
     {{"counters", NULL, EMIT_PLAIN}, NULL, AS_JSON, ALL},
+    {{"derived", NULL, EMIT_PLAIN}, NULL, AS_JSON, ALL},
+    {{"ipc", "IPC", EMIT_FIXED2}, NULL, AS_IS, TIMED},
+    {{"cache_miss_rate", "cache misses", EMIT_PERCENT}, NULL, AS_IS, TIMED},
+    {{"bytes_per_flop", "B/FLOP", EMIT_PLAIN}, NULL, AS_IS, TIMED},
+    {{"flops_measured_over_model", "FLOPs/model", EMIT_FIXED2}, NULL, AS_IS, TIMED},
+    {{"counters_running", "counted", EMIT_PERCENT}, NULL, AS_IS, TIMED},
+    {{"counters_scaled", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
+    {{"counters_events", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
     {{"counters_status", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
     {{"stop_reason", NULL, EMIT_PLAIN}, NULL, AS_IS, ALL},
     {{"reasons", NULL, EMIT_PLAIN}, NULL, AS_JSON, ALL},
 };
 enum { COLUMNS = sizeof columns / sizeof columns[0] };
+
+/* What many machines cannot measure. */
+static const char *const only_with_values[] = {"ipc", "cache_miss_rate", "bytes_per_flop", "flops_measured_over_model",
+                                               "counters_running"};
 
 struct row_printer {
     store *s;
@@ -112,6 +124,8 @@ attn_status row_printer_open(row_printer **out, store *s, FILE *stream, emit_for
         free(p);
         return status;
     }
+    for (size_t i = 0; i < sizeof only_with_values / sizeof only_with_values[0]; i++)
+        emit_optional(p->emitter, only_with_values[i]);
     *out = p;
     return ATTN_OK;
 }

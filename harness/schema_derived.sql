@@ -1,2 +1,2 @@
 -- Version 5: no table of its own. The views know what is derived from counters: `derived`, `ipc`, `cache_miss_rate`,
--- `bytes_per_flop`, `flops_measured_over_model`, `counters_scaled` and `counters_events` in results.
+-- `bytes_per_flop`, `flops_measured_over_model`, `counters_running`, `counters_scaled` and `counters_events` in results.

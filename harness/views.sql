@@ -108,6 +108,7 @@ SELECT
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'derived.bytes_per_flop') AS bytes_per_flop,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'derived.flops_measured_over_model') AS flops_measured_over_model,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_status') AS counters_status,
+    (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_running') AS counters_running,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_scaled') AS counters_scaled,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'counters_events') AS counters_events,
     (SELECT value FROM scalars WHERE measurement = m.id AND name = 'stop_reason') AS stop_reason,

@@ -88,20 +88,21 @@ static bool too_late(const pass *p, size_t iterations)
     return p->begun && (double)clock_ns() + p->run_ns * (double)iterations > (double)p->deadline;
 }
 
+static size_t runs_per_window(const pass *p)
+{
+    return p->run_ns < WINDOW_NS ? (size_t)ceil(WINDOW_NS / fmax(p->run_ns, 100)) : 1;
+}
+
 static void give_up(const pass *p, const batch *b)
 {
     for (size_t i = 0; i < b->count; i++)
         if (b->members[i]->last.cause == PERF_COUNTED) {
             b->members[i]->last.cause = PERF_NEVER_RAN;
             snprintf(b->members[i]->reason, PERF_REASON_LENGTH,
-                     "no time: a run takes %.3g s and each set of events needs its own; raise the time limit",
-                     p->run_ns * 1e-9);
+                     "no time: each set of events is counted over %.3g s of runs at least, one set after the other; raise "
+                     "the time limit",
+                     p->run_ns * (double)runs_per_window(p) * 1e-9);
         }
-}
-
-static size_t runs_per_window(const pass *p)
-{
-    return p->run_ns < WINDOW_NS ? (size_t)ceil(WINDOW_NS / fmax(p->run_ns, 100)) : 1;
 }
 
 /* Counts up to two batches over the same windows: one of hardware and the software one. */
@@ -266,10 +267,12 @@ attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, con
     if (!tallies)
         return attn_fail(err, ATTN_ENOMEM, "out of memory for counters");
     size_t count = list_events(tallies, list);
-    size_t sets = 0;
+    size_t passes = 0;
+    bool along = false; /* one set of software goes along */
     for (size_t s = 0; s < list->set_count; s++) {
         const batch set = gather(&list->sets[s], tallies, count);
-        sets += set.count && !set.software;
+        passes += set.count && (!set.software || along);
+        along = along || set.software;
     }
 
     int64_t start = clock_ns();
@@ -277,7 +280,7 @@ attn_status counters_measure(bench *b, recorder *r, const perf_calls *calls, con
     double run_ns = (double)(clock_ns() - start);
     pid_t *threads = NULL;
     pass p = {.calls = calls, .bench = b, .run_ns = run_ns, .deadline = start + (int64_t)(b->seconds * 1e9),
-              .budget_ns = b->seconds * 1e9 / (double)(sets ? sets : 1), .paranoid = paranoid};
+              .budget_ns = b->seconds * 1e9 / (double)(passes ? passes : 1), .paranoid = paranoid};
     attn_status status = perf_threads(&threads, &p.thread_count, err);
     p.threads = threads;
     if (status == ATTN_OK)
