@@ -43,8 +43,9 @@ static attn_status add_own(perf_events *list, perf_events *read, const char *cor
 {
     attn_status status = ATTN_OK;
     for (const perf_file *f = perf_files; f->name && !status; f++) {
-        char pmus[PERF_LINE_LENGTH];
-        status = perf_events_read(read, pmus, f->name, f->text, strlen(f->text), err);
+        char pmus[PERF_LINE_LENGTH], name[PERF_PLACE_LENGTH];
+        snprintf(name, sizeof name, "%s.txt", f->name);
+        status = perf_events_read(read, pmus, name, f->text, strlen(f->text), err);
         if (status || !perf_events_fit(pmus, core_pmu))
             continue;
         add_file(list, f->name);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/doctor.h"
@@ -45,6 +46,22 @@ Test(cli_doctor, exit_code_is_0_whatever_is_missing)
 {
     outcome o = shell("ulimit -n 8; ATTN_DISABLE_CPU=avx2 \"$ATTNLAB\" doctor -o json");
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+Test(cli_doctor, a_file_of_events)
+{
+    static const char text[] = "for any\nset mine\nevent minor_faults count perf::MINOR-FAULTS\n";
+    write_whole_file(scratch_path("mine.txt"), text, strlen(text));
+    outcome o = attnlab("doctor --events '%s' -o jsonl", scratch_path("mine.txt"));
+    cr_assert(o.exit_code == 0 && strstr(o.out, "mine (1)") && strstr(o.out, "\"name\": \"minor_faults\""), "exit %d: %s %s",
+              o.exit_code, o.err, o.out);
+    outcome_free(&o);
+    o = attnlab("doctor --events /nowhere/mine.txt");
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "/nowhere/mine.txt", NULL), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = attnlab("doctor --peaks --events '%s'", scratch_path("mine.txt"));
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "--events", "--peaks", NULL), "exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
 }
 
@@ -181,7 +198,15 @@ Test(doctor, counters_with_their_causes)
     f = (fake_perf){.rules = rules, .count = seven, .times = quarter};
     perf_calls calls = fake_calls(&f);
     doctor_report d = {0};
-    doctor_counters(&d, &calls, "skx", 3);
+    perf_events *events = NULL;
+    attn_error err;
+    cr_assert(perf_events_choose(&events, "skx", NULL, &err) == ATTN_OK, "%s", err.message);
+    doctor_counters(&d, &calls, events, 3);
+    cr_assert(strcmp(find(&d, "event files")->value, "any intel-skylake-server") == 0 &&
+                  strstr(find(&d, "event sets")->value, "flops (4)") && strstr(find(&d, "derived")->value, "ipc, ") &&
+                  strstr(find(&d, "derived")->value, "bytes_per_flop"), "files '%s', sets '%s', derived '%s'",
+              find(&d, "event files")->value, find(&d, "event sets")->value, find(&d, "derived")->value);
+    free(events);
     cr_assert(find(&d, "cycles")->status == DOCTOR_NOTE && strstr(find(&d, "cycles")->advice, "scaled"),
               "cycles: %s", find(&d, "cycles")->value);
     cr_assert(find(&d, "fp32_512")->status == DOCTOR_MISSING && strstr(find(&d, "fp32_512")->value, "no PMU"),
@@ -191,7 +216,10 @@ Test(doctor, counters_with_their_causes)
               find(&d, "page_faults")->value);
     cr_assert(f.now_open == 0, "%zu files left open", f.now_open);
     doctor_free(&d);
-    doctor_counters(&d, &calls, NULL, PERF_PARANOID_UNKNOWN);
+    cr_assert(perf_events_choose(&events, NULL, NULL, &err) == ATTN_OK, "%s", err.message);
+    doctor_counters(&d, &calls, events, PERF_PARANOID_UNKNOWN);
+    free(events);
+    cr_assert(!strstr(find(&d, "derived")->value, "bytes_per_flop"), "bytes without a counter");
     cr_assert(find(&d, "core PMU")->status == DOCTOR_MISSING && find(&d, "flops")->status == DOCTOR_MISSING,
               "no PMU");
     doctor_free(&d);

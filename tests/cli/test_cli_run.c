@@ -104,6 +104,9 @@ Test(cli_run, row_has_what_it_promises)
         {"pattern_kl", "number"},
         {"counters", "object"},
         {"counters_status", "text"},
+        {"counters_scaled", "text"},
+        {"counters_events", "text"},
+        {"derived", "object"},
         {"stop_reason", "text"},
         {"reasons", "object"},
     };
@@ -138,6 +141,37 @@ Test(cli_run, row_has_what_it_promises)
               "no reason: %s", o.out);
     cr_assert(strcmp(ask(db, "SELECT label FROM results WHERE host_cpus > 0", NULL), "a b") == 0,
               "label is lost");
+    outcome_free(&o);
+}
+
+/* The user's file reaches the process that measures, and the command that is kept. Each derived value is there, or a
+ * reason. */
+Test(cli_run, events_of_the_users)
+{
+    static const char text[] = "for any\nset software\nevent page_faults count perf::PAGE-FAULTS\n"
+                               "event minor_faults count perf::MINOR-FAULTS\n"
+                               "derive pairs_again count = pairs_total + 0\n"
+                               "derive minor_share 1 = minor_faults / (page_faults + 1)\n";
+    const char *db = place("x.db"), *again = place("again.db");
+    write_whole_file(place("mine.txt"), text, strlen(text));
+    outcome o = attnlab("run -p dense -n 16 --heads 1 --max-time 0.5 --metrics counters --events '%s' --db '%s' -o jsonl",
+                        place("mine.txt"), db);
+    cr_assert(o.exit_code == 0 && !*o.err, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(atoi(ask(db, "SELECT json_extract(?, '$.derived.pairs_again')", o.out)) == 136, "%s", o.out);
+    cr_assert(strstr(ask(db, "SELECT json_extract(?, '$.counters_events')", o.out), "mine.txt:"), "%s", o.out);
+    static const char *const names[] = {"ipc", "cache_miss_rate", "branch_miss_rate", "bytes_per_flop",
+                                        "flops_measured_over_model", "minor_share"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "SELECT json_extract(?1, '$.derived.%s') IS NOT NULL OR "
+                                  "length(json_extract(?1, '$.reasons.\"derived.%s\"')) > 5", names[i], names[i]);
+        cr_assert(strcmp(ask(db, sql, o.out), "1") == 0, "%s has neither value nor reason: %s", names[i], o.out);
+    }
+    outcome_free(&o);
+    const char *command = ask(db, "SELECT command FROM runs", NULL);
+    o = attnlab("%s --db '%s'", command + 8, again);
+    cr_assert(o.exit_code == 0 && strstr(ask(again, "SELECT counters_events FROM results", NULL), "mine.txt:"), "%s: %s", command,
+              o.err);
     outcome_free(&o);
 }
 
@@ -235,6 +269,10 @@ Test(cli_run, refusals_write_nothing)
         {"--input text:/nonexistent", "/nonexistent"},
         {"--input npy:/nonexistent", "/nonexistent"},
         {"-o xml", "xml"},
+        {"--events /nonexistent.txt", "/nonexistent.txt"},
+        {"--events LICENSE", "LICENSE:1:"},
+        {"--events LICENSE --metrics time", "counters"},
+        {"--events LICENSE --cache cold", "counters"},
         {"--resme", "--resume"},
         {"extra", "extra"},
         {"--plugin /nonexistent.so", "/nonexistent.so"},

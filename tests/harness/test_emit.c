@@ -39,6 +39,28 @@ Test(emit, jsonl_nests_dotted_columns)
     free(text);
 }
 
+Test(emit, optional_columns_need_a_value)
+{
+    for (int with = 0; with < 2; with++) {
+        char *text;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        emitter *e = emit_open(out, EMIT_TABLE, columns, COLUMNS);
+        emit_optional(e, "n");
+        emit_optional(e, "err");
+        for (int row = 0; row < 2; row++) {
+            const emit_value values[] = {emit_text("a"), emit_null(), emit_real(5), emit_int(1),
+                                         row && with ? emit_real(0.5) : emit_null(), emit_null()};
+            emit_row(e, values);
+        }
+        cr_assert(emit_close(e), "emit_close failed");
+        fclose(out);
+        cr_assert(strcmp(text, with ? "pattern  time    error\na        5 ns        -\na        5 ns  5.0e-01\n"
+                                    : "pattern  time\na        5 ns\na        5 ns\n") == 0, "%s", text);
+        free(text);
+    }
+}
+
 Test(emit, json_is_one_array)
 {
     emit_value rows[] = {emit_text("a"), emit_int(1), emit_null(), emit_null(), emit_null(), emit_null(),

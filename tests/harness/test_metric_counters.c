@@ -2,14 +2,19 @@
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness/metrics/counters.h"
+#include "harness/metrics/counters_parts.h"
 #include "support/fake_perf.h"
 #include "support/metric_bench.h"
+#include "support/program.h"
 
 static capture got;
 static fake_perf fake;
+static const char *users; /* file of events, or NULL */
+static attn_cost cost;
 
 static uint64_t a_million_and_config(const struct perf_event_attr *attr, pid_t thread)
 {
@@ -39,10 +44,14 @@ static void measure(const fake_rule *rules, void (*times)(pid_t, uint64_t *, uin
     metric_bench_open(&m, (cell){.spec = "dense", .n = 64, .heads = 1, .dim = 16, .seed = 1}, seconds);
     fake = (fake_perf){.rules = rules, .count = a_million_and_config, .times = times};
     perf_calls calls = fake_calls(&fake);
+    perf_events *list = NULL;
+    cr_assert(perf_events_choose(&list, pmu, users, &err) == ATTN_OK, "%s", err.message);
     capture_start(&got);
-    cr_assert(counters_measure(&m.bench, &got.recorder, &calls, pmu, paranoid, &err) == ATTN_OK, "%s",
+    cr_assert(counters_measure(&m.bench, &got.recorder, &calls, list, paranoid, &err) == ATTN_OK, "%s",
               err.message);
     cr_assert(fake.now_open == 0, "%zu files left open", fake.now_open);
+    free(list);
+    cost = *attn_plan_cost(m.bench.plan);
     metric_bench_close(&m);
 }
 
@@ -90,6 +99,121 @@ Test(metric_counters, flops_are_weighted)
     want = 1e6 + 0x0f03;
     flops = capture_number(&got, "flops_measured") * runs_per_window();
     cr_assert(fabs(flops / want - 1) < 1e-9, "zen3: %g in a window, not %g", flops, want);
+}
+
+static bool near(const char *series, double want)
+{
+    const captured *c = capture_find(&got, series);
+    cr_assert(c && c->kind == RECORD_REAL, "%s: %s", series, c ? c->text : "not recorded");
+    return fabs(c->number / want - 1) < 1e-9;
+}
+
+static void is_absent(const char *series, const char *word)
+{
+    const captured *c = capture_find(&got, series);
+    cr_assert(c && c->kind == RECORD_ABSENT && strstr(c->text, word), "%s: '%s' lacks '%s'", series,
+              c ? c->text : "not recorded", word);
+}
+
+/* Codes: cycles 0, instructions 1, references 2, misses 3, branches 4, their misses 5; misses of L3 0x412e on Intel,
+ * fills from memory 0x4844 and prefetches past L3 0x1f72 on Zen 3. */
+Test(metric_counters, formulas_of_medians)
+{
+    measure(NULL, always, "skx", -1, 10);
+    const double flops = capture_number(&got, "flops_measured"), runs = runs_per_window();
+    cr_assert(near("derived.ipc", (1e6 + 1) / 1e6), "IPC %g", capture_number(&got, "derived.ipc"));
+    cr_assert(near("derived.cache_miss_rate", (1e6 + 3) / (1e6 + 2)), "cache misses");
+    cr_assert(near("derived.branch_miss_rate", (1e6 + 5) / (1e6 + 4)), "branch misses");
+    cr_assert(near("derived.flops_measured_over_model", flops / (double)cost.flops_executed), "over model");
+    cr_assert(near("derived.bytes_per_flop", 64 * (1e6 + 0x412e) / runs / flops), "bytes per FLOP");
+    cr_assert(strcmp(capture_text(&got, "counters_scaled"), "none") == 0, "scaled: %s", capture_text(&got, "counters_scaled"));
+    cr_assert(strcmp(capture_text(&got, "counters_events"), "any intel-skylake-server") == 0, "events: %s",
+              capture_text(&got, "counters_events"));
+    measure(NULL, always, "amd64_fam19h_zen3", -1, 10);
+    cr_assert(near("derived.bytes_per_flop", 64 * (2e6 + 0x4844 + 0x1f72) / (1e6 + 0x0f03)), "bytes per FLOP of Zen 3");
+}
+
+Test(metric_counters, without_an_operand_nothing_is_derived)
+{
+    static const fake_rule rules[] = {
+        {PERF_TYPE_HARDWARE, PERF_COUNT_HW_CACHE_REFERENCES, -1, ENOENT, 0, -1}, {-1, -1, -1, -1, 0, -1},
+    };
+    measure(rules, always, "skx", -1, 10);
+    is_absent("derived.cache_miss_rate", "no PMU");
+    cr_assert(near("derived.ipc", (1e6 + 1) / 1e6), "IPC goes with it");
+    measure(NULL, always, NULL, -1, 10);
+    is_absent("derived.flops_measured_over_model", "no known counter of floating-point operations");
+    is_absent("derived.bytes_per_flop", "no counter of traffic with memory");
+    measure(NULL, always, "amd64_fam17h_zen1", -1, 10);
+    is_absent("derived.bytes_per_flop", "on Zen");
+    cr_assert(capture_number(&got, "flops_measured") > 0, "no FLOPs on Zen");
+}
+
+static uint64_t no_cycles(const struct perf_event_attr *attr, pid_t thread)
+{
+    (void)thread;
+    return attr->type == PERF_TYPE_HARDWARE && attr->config == PERF_COUNT_HW_CPU_CYCLES ? 0 : 1000;
+}
+
+/* Tallies made by hand: instructions always ran, cycles half of the time, branches once, their misses never. */
+Test(metric_counters, an_estimate_makes_estimates)
+{
+    perf_events *list = NULL;
+    attn_error err;
+    cr_assert(perf_events_choose(&list, NULL, NULL, &err) == ATTN_OK, "%s", err.message);
+    const perf_set *core = &list->sets[0];
+    cr_assert(strcmp(core->name, "core") == 0, "the first set is %s", core->name);
+    tally t[PERF_MOST_EVENTS];
+    size_t count = 0;
+    for (size_t s = 0; s < list->set_count; s++)
+        for (size_t i = 0; i < list->sets[s].count; i++)
+            t[count++] = (tally){.event = &list->sets[s].events[i], .set = &list->sets[s], .count = 3, .running = 1,
+                                 .samples = {30, 10, 20}};
+    t[0].running = 0.5;
+    t[3].count = 0;
+    strcpy(t[3].reason, "taken");
+    capture_start(&got);
+    counters_record(&got.recorder, list, t, count, &(attn_cost){.flops_executed = 1}, 0);
+    cr_assert(strcmp(capture_text(&got, "counters_scaled"), "cycles ipc") == 0, "scaled: %s",
+              capture_text(&got, "counters_scaled"));
+    cr_assert(near("derived.ipc", 1) && near("derived.cache_miss_rate", 1), "medians of 20");
+    is_absent("derived.branch_miss_rate", "taken");
+    cr_assert(capture_find(&got, "counter.cycles")->number == 30, "the samples are out of order");
+    free(list);
+}
+
+Test(metric_counters, nothing_is_divided_by_0)
+{
+    metric_bench m;
+    attn_error err = {0};
+    metric_bench_open(&m, (cell){.spec = "dense", .n = 64, .heads = 1, .dim = 16, .seed = 1}, 10);
+    fake = (fake_perf){.count = no_cycles, .times = always};
+    perf_calls calls = fake_calls(&fake);
+    perf_events *list = NULL;
+    cr_assert(perf_events_choose(&list, NULL, NULL, &err) == ATTN_OK, "%s", err.message);
+    capture_start(&got);
+    cr_assert(counters_measure(&m.bench, &got.recorder, &calls, list, -1, &err) == ATTN_OK, "%s", err.message);
+    is_absent("derived.ipc", "divides by a count of 0");
+    cr_assert(near("derived.cache_miss_rate", 1), "not 1");
+    free(list);
+    metric_bench_close(&m);
+}
+
+/* A set of the user's is counted in a pass of its own, software or not. */
+Test(metric_counters, sets_of_the_users)
+{
+    static const char text[] = "for any\nset more\nevent minor count perf::MINOR-FAULTS\nset mixed\n"
+                               "event stalls count perf::REF-CYCLES\nevent major count perf::MAJOR-FAULTS\n"
+                               "derive share 1 = (minor + major) / 2 / stalls\n";
+    write_whole_file(scratch_path("mine.txt"), text, strlen(text));
+    users = scratch_path("mine.txt");
+    measure(NULL, always, "skx", -1, 10);
+    const double minor = 1e6 + PERF_COUNT_SW_PAGE_FAULTS_MIN, major = 1e6 + PERF_COUNT_SW_PAGE_FAULTS_MAJ,
+                 stalls = 1e6 + PERF_COUNT_HW_REF_CPU_CYCLES;
+    cr_assert(near("derived.share", (minor + major) / 2 / stalls), "share");
+    cr_assert(strcmp(status(), "ok") == 0, "status '%s'", status());
+    cr_assert(strstr(capture_text(&got, "counters_events"), "any intel-skylake-server mine.txt:"), "events: %s",
+              capture_text(&got, "counters_events"));
 }
 
 Test(metric_counters, an_unknown_cpu_has_no_flops)

@@ -22,6 +22,9 @@ Test(perf_encode, raw_codes)
         {"spr::FP_ARITH_INST_RETIRED:128B_PACKED_SINGLE", 0x08c7},
         {"amd64_fam19h_zen3::RETIRED_SSE_AVX_FLOPS:ANY", 0x0f03},
         {"amd64_fam17h_zen2::RETIRED_SSE_AVX_FLOPS:ANY", 0x0f03},
+        {"skx::LONGEST_LAT_CACHE:MISS", 0x412e},
+        {"amd64_fam19h_zen3::ANY_DATA_CACHE_FILLS_FROM_SYSTEM:MEM_IO_LCL:MEM_IO_RMT", 0x4844},
+        {"amd64_fam19h_zen3::L2_PREFETCH_MISS_L3:L2_HW_PREFETCHER", 0x1f72},
     };
     for (size_t t = 0; t < sizeof table / sizeof *table; t++) {
         struct perf_event_attr attr;
@@ -54,36 +57,30 @@ Test(perf_encode, unknown_events_have_a_reason)
     }
 }
 
-/* Every event of every set, for every PMU the set names. */
-Test(perf_encode, all_sets_encode)
+/* Every event of every file built in, for every PMU the file names. */
+Test(perf_encode, all_files_encode)
 {
     size_t encoded = 0;
-    for (const perf_set *set = perf_sets; set->name; set++) {
-        char list[256];
-        snprintf(list, sizeof list, "%s", set->pmus ? set->pmus : "any");
-        for (char *rest = list, *pmu; (pmu = strsep(&rest, " "));) {
-            cr_assert(perf_set_fits(set, pmu), "set %s does not fit %s, which it names", set->name, pmu);
-            for (size_t i = 0; i < perf_set_size(set); i++, encoded++) {
-                struct perf_event_attr attr;
-                const char *why;
-                cr_assert(perf_set_encode(set, i, pmu, &attr, &why), "%s::%s: %s", pmu, set->events[i].event,
-                          why);
-                cr_assert(!set->software || attr.type == PERF_TYPE_SOFTWARE, "%s is no software event",
-                          set->events[i].name);
-                cr_assert(attr.exclude_kernel != set->events[i].kernel, "%s: exclude_kernel %u",
-                          set->events[i].name, attr.exclude_kernel);
-            }
+    for (const perf_file *f = perf_files; f->name; f++) {
+        static perf_events list;
+        char pmus[PERF_LINE_LENGTH];
+        attn_error err;
+        cr_assert(perf_events_read(&list, pmus, f->name, f->text, strlen(f->text), &err) == ATTN_OK, "%s", err.message);
+        for (char *rest = pmus, *pmu; (pmu = strsep(&rest, " "));) {
+            snprintf(list.pmu, sizeof list.pmu, "%s", pmu);
+            for (size_t s = 0; s < list.set_count; s++)
+                for (size_t i = 0; i < list.sets[s].count; i++, encoded++) {
+                    const perf_event *e = &list.sets[s].events[i];
+                    struct perf_event_attr attr;
+                    const char *why;
+                    cr_assert(perf_event_encode(&list, e, &attr, &why), "%s:%zu: %s::%s: %s", f->name, e->line, pmu, e->event, why);
+                    cr_assert((attr.type == PERF_TYPE_SOFTWARE) == (strcmp(list.sets[s].name, "software") == 0), "%s is of type %u",
+                              e->name, attr.type);
+                    cr_assert(attr.exclude_kernel != e->kernel, "%s: exclude_kernel %u", e->name, attr.exclude_kernel);
+                }
         }
     }
-    cr_assert(encoded > 30, "only %zu encodings", encoded);
-}
-
-Test(perf_encode, a_set_fits_whole_names_only)
-{
-    const perf_set set = {.name = "x", .pmus = "bdw_ep skl"};
-    cr_assert(perf_set_fits(&set, "skl") && perf_set_fits(&set, "bdw_ep"), "named PMUs do not fit");
-    cr_assert(!perf_set_fits(&set, "bdw") && !perf_set_fits(&set, "ep") && !perf_set_fits(&set, "") &&
-              !perf_set_fits(&set, NULL), "others fit");
+    cr_assert(encoded > 60, "only %zu encodings", encoded);
 }
 
 /* CPUs younger than libpfm4 are counted with the events of an older relative, which must encode. */
