@@ -270,7 +270,7 @@ Test(cli_run, refusals_write_nothing)
         {"--input npy:/nonexistent", "/nonexistent"},
         {"-o xml", "xml"},
         {"--events /nonexistent.txt", "/nonexistent.txt"},
-        {"--events LICENSE", "LICENSE:1:"},
+        {"--events LICENSE", "LICENSE:2:"},
         {"--events LICENSE --metrics time", "counters"},
         {"--events LICENSE --cache cold", "counters"},
         {"--resme", "--resume"},

@@ -150,7 +150,7 @@ Test(store_text, edited_files_are_refused)
 {
     static const char *const edits[][2] = {
         {"\"format\": 1", "\"format\": 2"},
-        {"\"schema\": 4", "\"schema\": 99"},
+        {"\"schema\": ", "\"schema\": 9"},
         {"\"runs\": 1", "\"runs\": 2"},
         {"\"samples\": 32", "\"samples\": 31"},
         {"\"record\": \"run\"", "\"record\": \"walk\""},
