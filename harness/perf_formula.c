@@ -142,7 +142,7 @@ attn_status perf_formula_parse(perf_formula *out, const char *text, attn_error *
 
 const char *perf_formula_value(const perf_formula *f, const double *operands, double *out)
 {
-    double stack[PERF_FORMULA_STEPS];
+    double stack[PERF_FORMULA_STEPS] = {0};
     size_t n = 0;
     for (size_t i = 0; i < f->step_count; i++) {
         const struct perf_step *s = &f->steps[i];
