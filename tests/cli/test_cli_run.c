@@ -175,6 +175,27 @@ Test(cli_run, events_of_the_users)
     outcome_free(&o);
 }
 
+/* Columns of counters are in tables where a row has a value: here put into the database, and printed by --resume. */
+Test(cli_run, tables_show_what_counters_tell)
+{
+    const char *db = place("x.db");
+    static const char set[] = "UPDATE samples SET value = 2.5, reason = NULL WHERE series IN "
+                              "(SELECT id FROM series WHERE name IN ('derived.ipc', 'derived.bytes_per_flop'))";
+    for (int pass = 0; pass < 2; pass++) {
+        outcome o = attnlab("run -p dense -n 16 --heads 1 --max-time 0.1 --metrics flops,counters --resume --db '%s'", db);
+        cr_assert(o.exit_code == 0 && lines(o.out) == 2, "exit %d: %s%s", o.exit_code, o.out, o.err);
+        if (pass)
+            cr_assert(strstr(o.out, "IPC") && strstr(o.out, "B/FLOP") && strstr(o.out, " 2.50 "), "%s", o.out);
+        else
+            cr_assert(!strstr(o.out, "IPC") == !atoi(ask(db, "SELECT ipc IS NOT NULL FROM results", NULL)), "%s", o.out);
+        outcome_free(&o);
+        sqlite3 *raw;
+        cr_assert(sqlite3_open(db, &raw) == SQLITE_OK && sqlite3_exec(raw, set, NULL, NULL, NULL) == SQLITE_OK, "no update");
+        sqlite3_close(raw);
+    }
+    cr_assert(strcmp(ask(db, "SELECT json_extract(derived, '$.ipc') FROM results", NULL), "2.5") == 0, "derived");
+}
+
 Test(cli_run, what_was_not_asked_for_is_null)
 {
     const char *db = place("x.db");
