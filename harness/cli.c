@@ -403,10 +403,9 @@ static int help(int argc, char **argv)
     const command *c = find_command(argv[0]);
     if (argc > 1)
         return cli_complain(EXIT_INPUT, "'%s' is one argument too many; usage: attnlab help [COMMAND]", argv[1]);
-    if (!c)
-        return unknown_command(argv[0]);
-    cli_help_command(stdout, c);
-    return EXIT_FINE;
+    if (c)
+        cli_help_command(stdout, c);
+    return c || cli_help_topic(stdout, argv[0]) ? EXIT_FINE : unknown_command(argv[0]);
 }
 
 static int dispatch(int argc, char **argv)

@@ -97,6 +97,8 @@ extern const option cli_common_options[];
 /* Help: the program's, one command's, and both as a man page (troff). */
 void cli_help(FILE *out);
 void cli_help_command(FILE *out, const command *c);
+/* Help that is of no command: "specs". False: no such topic. */
+bool cli_help_topic(FILE *out, const char *name);
 void cli_man(FILE *out);
 
 /* The table of subcommands, in the order of help; ends with NULL. */

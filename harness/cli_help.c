@@ -33,6 +33,37 @@ static const struct {
     {"NO_COLOR", "no colours when set"},
 };
 
+static const struct {
+    const char *name, *title, *text;
+} topics[] = {
+    {"specs", "how patterns are written",
+     "A spec is name:key=value,key=value; `attnlab list patterns` shows names, keys and defaults. Values are integers (64, 4k), words, or "
+     "expressions of n (sqrt(n), n/16), rounded. causal=0 makes any pattern bidirectional.\n"
+     "\n"
+     "  fixed:l=sqrt(n),c=8      local:k=64,causal=0      documents:l1=512,l2=128\n"
+     "\n"
+     "expr takes a condition in double quotes over i (query), j (key), n (keys) and h (head, from 0): C's operators and precedence over "
+     "integers, ? :, min, max, abs. / and // are floor division, % takes the divisor's sign, x/0 is 0 and x%0 is x. What intervals "
+     "and remainders settle costs like a built-in pattern; where they do not, rows are had by testing pairs, and that is said.\n"
+     "\n"
+     "  expr:\"i-j < 64 || j % 128 >= 120\"\n"
+     "\n"
+     "mask takes a file in double quotes: NPY, PBM, PNG, CSR, BSR or a block mask (`attnlab show --help` names them).\n"
+     "\n"
+     "Specs compose, with a space on both sides of an operator; ~ binds tightest, then &, then | and - left to right:\n"
+     "\n"
+     "  A | B, A & B, A - B   union, intersection, difference\n"
+     "  ~A                    complement of the causal triangle; of the square where a\n"
+     "                        part has causal=0 or is transposed\n"
+     "  heads(A, B, ...)      head g has operand g modulo their number\n"
+     "  layers(A, 3*B, ...)   a stack, the first layer applied first; for analyze\n"
+     "  blocks(A, 64)         A over blocks of 64 queries and keys\n"
+     "  shift(A, 16)          keys 16 earlier\n"
+     "  transpose(A)          queries and keys exchanged\n"
+     "  hops(A, 2)            what two steps of A reach; A may be layers(...)\n"},
+};
+enum { TOPICS = sizeof topics / sizeof *topics };
+
 static const char tagline[] = "benchmarks and explores attention patterns";
 
 enum { WIDTH = 79, INDENT = 26 };
@@ -127,15 +158,27 @@ void cli_help_command(FILE *out, const command *c)
     print_options(out, cli_common_options);
 }
 
+bool cli_help_topic(FILE *out, const char *name)
+{
+    for (size_t t = 0; t < TOPICS; t++)
+        if (strcmp(topics[t].name, name) == 0) {
+            fprintf(out, "%s: %s\n\n", topics[t].name, topics[t].title);
+            paragraphs(out, topics[t].text);
+            return true;
+        }
+    return false;
+}
+
 void cli_help(FILE *out)
 {
     fprintf(out, "attnlab %s: %s\n\nusage: attnlab COMMAND [options]\n\ncommands:\n", attn_version(), tagline);
     for (size_t i = 0; commands[i]; i++)
         if (!commands[i]->hidden) {
-            fprintf(out, "  %-10s", commands[i]->name);
-            wrap(out, commands[i]->summary, 12, 12);
+            fprintf(out, "  %-13s", commands[i]->name);
+            wrap(out, commands[i]->summary, 15, 15);
         }
-    fputs("\n'attnlab COMMAND --help' describes one; 'attnlab --version' prints the version.\n\nexit codes:\n", out);
+    fputs("\n'attnlab COMMAND --help' describes one; 'attnlab help specs' tells how patterns are written; 'attnlab --version'\n"
+          "prints the version.\n\nexit codes:\n", out);
     for (size_t i = 0; i < sizeof exits / sizeof *exits; i++) {
         fprintf(out, "  %3d  ", exits[i].code);
         wrap(out, exits[i].meaning, 7, 7);
@@ -199,6 +242,11 @@ void cli_man(FILE *out)
             fputc('\n', out);
         }
         man_options(out, c->options);
+    }
+    for (size_t t = 0; t < TOPICS; t++) {
+        fprintf(out, ".SH %s\n", topics[t].title);
+        troff(out, topics[t].text);
+        fputc('\n', out);
     }
     fputs(".SH COMMON OPTIONS\n", out);
     man_options(out, cli_common_options);

@@ -5,6 +5,8 @@
 #include "harness/analyze.h"
 #include "harness/cli.h"
 #include "harness/input.h"
+#include "harness/progress.h"
+#include "harness/slow_rows.h"
 
 enum { MOST_SPECS = 64 };
 
@@ -87,7 +89,14 @@ static int run(const args *a)
     for (size_t s = 0; s < subjects && status == ATTN_OK; s++) /* all are checked before the first is computed */
         status = analyze_subject_create(&subject[s], specs + s, subjects == count ? 1 : count, q.n, q.heads, &err);
     for (size_t s = 0; s < subjects && status == ATTN_OK; s++)
+        for (size_t l = 0; l < subject[s].owned_count; l++)
+            slow_rows_say(subject[s].owned[l]);
+    progress bar = progress_start(stderr, subjects);
+    for (size_t s = 0; s < subjects && status == ATTN_OK; s++, bar.done++) {
+        progress_show(&bar, subject[s].spec, "");
         status = analyze(&results[s], &subject[s], &q, &err);
+    }
+    progress_clear(&bar);
     if (status == ATTN_OK && !analyze_print(stdout, (emit_format)cli_choice(a, "o"), &q, results, subjects) && !ferror(stdout))
         status = attn_fail(&err, ATTN_ENOMEM, "out of memory");
     for (size_t s = 0; s < subjects; s++) {
@@ -114,7 +123,9 @@ const command cmd_analyze = {
         "not is shown. Path lengths take every layer to be the union of all.\n\n"
         "graph: paths of P steps, the position between their ends that carries the most, and the second-smallest "
         "eigenvalue of the normalised Laplacian of A or its transpose, with self-loops.\n\n"
-        "tiles: those full, partial and empty, before and after the planner's permutation; traffic reads the keys and values of "
+        "tiles: those full, partial and empty, before and after the planner's permutation (combs that "
+        "follow residue classes are tiled class by class, the rest in natural order: counts add up, so that there are more tiles, and "
+        "blocks larger than a class are mostly empty); traffic reads the keys and values of "
         "each tile that is not empty. time: what the planner predicts on this machine, all layers together.\n\n"
         "--input compares with dense attention on data, as the metric accuracy does: attention mass kept, relative output "
         "error, KL and entropies, by head and by distance, on rows sampled where n is large.\n\n"

@@ -11,6 +11,7 @@
 #include "harness/image.h"
 #include "harness/mask_export.h"
 #include "harness/overlay.h"
+#include "harness/slow_rows.h"
 
 enum {
     DEFAULT_WIDTH = 80,   /* of what is no terminal */
@@ -346,27 +347,30 @@ static void describe(subject *s)
 /* Two specs, one over the other. */
 static int show_two(const args *a, const char *const *operands)
 {
-    static const char *const others[] = {"png", "pbm", "npy", "csr", "flex", "rows", "cols", "hops", "grid"};
+    static const char *const others[] = {"pbm", "npy", "csr", "flex", "rows", "cols", "hops", "grid"};
     const size_t n = cli_size(a, "n"), nq = cli_given(a, "nq") ? cli_size(a, "nq") : n;
-    const char *svg = cli_text(a, "svg");
+    const char *svg = cli_text(a, "svg"), *png = cli_text(a, "png");
+    const size_t room = cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit();
     attn_error err;
     overlay o;
     outfile file = {0};
     for (size_t k = 0; k < sizeof others / sizeof others[0]; k++)
         if (cli_given(a, others[k]))
-            return cli_complain(EXIT_INPUT, "--%s goes with one pattern; two are shown in the terminal or with --svg", others[k]);
+            return cli_complain(EXIT_INPUT, "--%s goes with one pattern; two are shown in the terminal or with --png or --svg", others[k]);
+    if (png && svg)
+        return cli_complain(EXIT_INPUT, "two patterns make one file at a time: --png or --svg");
     if (cli_size(a, "head") >= cli_size(a, "heads"))
         return cli_complain(EXIT_INPUT, "--head %zu: there are %zu heads", cli_size(a, "head"), cli_size(a, "heads"));
     attn_status status = overlay_create(&o, operands[0], operands[1], nq, n, cli_size(a, "heads"), cli_size(a, "head"),
-                                        svg ? SVG_CELLS : cli_given(a, "width") ? cli_size(a, "width") : cells_that_fit(), &err);
+                                        png ? cli_size(a, "pixels") : svg ? SVG_CELLS : room, &err);
     if (status != ATTN_OK)
         return cli_fail(status, &err);
-    if (!svg) {
+    if (!svg && !png) {
         overlay_print(stdout, &o, locale_is_utf8(), cli_colour(stdout));
     } else {
-        status = outfile_open(&file, svg, &err);
+        status = outfile_open(&file, png ? png : svg, &err);
         if (status == ATTN_OK)
-            status = overlay_svg(file.stream, &o, &err);
+            status = png ? overlay_png(file.stream, &o, cli_size(a, "pixels"), &err) : overlay_svg(file.stream, &o, &err);
         if (status == ATTN_OK)
             status = outfile_commit(&file, &err);
         outfile_discard(&file);
@@ -400,6 +404,7 @@ static int run(const args *a)
         status = attn_layout_create(&s.layout, spec, nq, n, heads, &err);
     size_t files = 0;
     if (status == ATTN_OK) {
+        slow_rows_say(s.layout);
         describe(&s);
         s.window = mask_whole(s.layout);
         status = take_range(a, "rows", nq, &s.window.row, &s.window.row_end, &err);
@@ -433,11 +438,11 @@ const command cmd_show = {
     .summary = "the mask of a pattern: in the terminal, or as PNG, SVG, PBM or NPY",
     .details =
         "Queries go down, keys go right. A picture smaller than the mask shows in each cell the exact "
-        "fraction of its pairs that are allowed. Half-block characters need a UTF-8 locale; without one "
+        "fraction of its pairs that are allowed, linearly from a light grey for the first pair to black (white: none). Half-block characters need a UTF-8 locale; without one "
         "'#' is allowed and '.' is not. --rows and --cols cut out a part, in the terminal and in every file. "
         "A FILE of - is standard output. --hops 2 shows hops(SPEC, 2), --grid all heads of a pattern that differ.\n"
         "\n"
-        "Two specs are shown over each other, in the terminal or with --svg: what only the first has, only the second, both.\n"
+        "Two specs are shown over each other, in the terminal or with --png or --svg: what only the first has, only the second, both.\n"
         "\n"
         "What --npy, --pbm, --csr and --flex write can be used as a pattern: mask:\"FILE.npy\", mask:\"FILE.pbm\", "
         "mask:\"PREFIX.indptr.npy\", mask:\"PREFIX.kv_num_blocks.npy\",block=128. So can a PNG with a pixel for every pair, as --png with "

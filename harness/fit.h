@@ -65,8 +65,10 @@ typedef struct fit_growth {
  *     pairs(n) = a n + b n log2(n) + c n sqrt(n) + d n^2
  * is solved through the counts at n = s^2/64, s^2/16, s^2/4, s^2. The class is the highest term that holds
  * more than 2% of the pairs at n = s^2 for all three s: rounding of an expression such as sqrt(n)/11 gives
- * terms of changing sign, a true term stays. Where a share comes out clearly negative and the slope at the
- * end is more than 0.12 from the class's, the growth is none of these and is named by its slope: "n^1.33".
+ * terms of changing sign, a true term stays. What slows down to a slope within 0.02 of 1 is n, whatever the
+ * shares: its lower terms are none of the model's. Where a share comes out clearly negative and the slope at the
+ * end is more than 0.12 from the class's, the growth is none of these and is named by its slope: "n^1.33", unless it grows
+ * clearly steeper and one term holds more than half.
  *
  * A constant parameter does not change the class by its size, but a large one hides it up to n = 2^24
  * (strided:l=4096 has n l + n^2/(2 l) pairs: equal shares only at n = 2^25). So literal integers are scaled
@@ -74,7 +76,7 @@ typedef struct fit_growth {
  *
  * What can go wrong: large constants inside an expression (n/1000000, 4000*sqrt(n)) are not scaled, and a
  * plugin's integer that is no size (a mode, a seed) is, which `scaled` shows. Patterns
- * without a closed-form count are evaluated at s = 512, 480, 504 if they stream rows, where lower-order terms
+ * without a closed-form count are evaluated at s = 512, 480, 504 if they stream rows (and without testing more than 3e7 pairs), where lower-order terms
  * and saturation weigh more; those with allows() alone at s = 64, 56, 48, where the terms cannot be told
  * apart and the slope decides between n, n√n and n².
  * EINVAL: the spec cannot be resolved (message in err). Seconds at most. */

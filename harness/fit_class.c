@@ -13,6 +13,8 @@ enum { SIZES = 4, TERMS = 4, BASES = 3, LARGEST_CONSTANT = 4 };
 static const double counts_above = 0.02; /* of the pairs: what a term must hold to be a term */
 static const double below_zero = -0.1;   /* shares of true sums of these terms; n^(4/3) comes to -0.29 */
 static const double slope_agrees = 0.12; /* n log n at n = 2^18 is 0.08 steeper than n, n^(4/3) 0.33 */
+static const double slows_to = 0.02, speeds_up = 0.1, leads = 0.5;
+static const double most_tests = 3e7; /* of single pairs in a count: half a second */
 
 static const struct {
     const char *name;
@@ -150,13 +152,30 @@ static void solve(const double *n, const double *pairs, double *share)
         share[t] = m[t][TERMS] / m[t][t];
 }
 
-static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads, attn_error *err)
+/* Rows of a pattern, an expression say, may still be had by testing pairs alone. */
+static attn_status choose_reach(const struct reach **out, const attn_spec *spec, size_t heads, attn_error *err)
 {
     const attn_pattern *pattern = attn_spec_pattern(spec);
-    const struct reach *reach = pattern && pattern->pairs ? &closed_form
-                                : pattern && pattern->row ? &rows_only
-                                                          : &definition_only;
-    double least[TERMS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL}, slope = 0;
+    *out = pattern && pattern->pairs ? &closed_form : pattern && pattern->row ? &rows_only : &definition_only;
+    if (*out != &rows_only)
+        return ATTN_OK;
+    attn_layout *layout;
+    const size_t n = rows_only.s[0] * rows_only.s[0];
+    attn_status status = attn_layout_create(&layout, spec, n, n, heads, err);
+    if (status == ATTN_OK && attn_layout_tests(layout, 0) > most_tests)
+        *out = &definition_only;
+    if (status == ATTN_OK)
+        attn_layout_destroy(layout);
+    return status;
+}
+
+static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads, attn_error *err)
+{
+    const struct reach *reach;
+    const attn_status chosen = choose_reach(&reach, spec, heads, err);
+    if (chosen != ATTN_OK)
+        return chosen;
+    double least[TERMS] = {HUGE_VAL, HUGE_VAL, HUGE_VAL, HUGE_VAL}, slope = 0, before = 0;
     for (size_t b = 0; b < BASES; b++) {
         double n[SIZES], pairs[SIZES], share[TERMS];
         for (size_t i = 0; i < SIZES; i++) {
@@ -171,6 +190,7 @@ static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads
             }
         }
         slope += log(pairs[SIZES - 1] / pairs[SIZES - 2]) / log(4) / BASES;
+        before += log(pairs[SIZES - 2] / pairs[SIZES - 3]) / log(4) / BASES;
         solve(n, pairs, share);
         for (size_t t = 0; t < TERMS; t++)
             least[t] = fmin(least[t], share[t]);
@@ -187,10 +207,16 @@ static attn_status classify(fit_growth *out, const attn_spec *spec, size_t heads
         class = slope < 1.25 ? 0 : slope < 1.75 ? 2 : 3;
         out->share = (double)NAN;
     }
+    /* Sums of these terms grow ever more steeply, but for n log n. What slows down to n has lower terms that the model lacks
+     * (keys drawn twice, edges), and what they do to the others means nothing. */
+    const bool slows = reach->model && slope <= before && fabs(slope - 1) <= slows_to;
+    const bool leading = reach->model && slope > before + speeds_up && least[class] > leads;
+    if (slows)
+        class = 0;
     double expected = terms[class].exponent + (class == 1 ? 1 / log((double)out->largest) : 0), lowest = 0;
     for (size_t t = 0; t < TERMS; t++)
         lowest = fmin(lowest, least[t]);
-    if ((reach->model && lowest >= below_zero) || fabs(slope - expected) <= slope_agrees)
+    if ((reach->model && lowest >= below_zero) || leading || fabs(slope - expected) <= slope_agrees)
         snprintf(out->name, sizeof out->name, "%s", terms[class].name);
     else
         snprintf(out->name, sizeof out->name, "n^%.2f", slope);

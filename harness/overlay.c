@@ -1,6 +1,7 @@
 /* Two masks over each other. See overlay.h. The three parts are compositions: A - B, B - A, A & B. */
 #include "harness/overlay.h"
 
+#include <png.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,6 +123,24 @@ static void escape(FILE *out, const char *text)
         case '>': fputs("&gt;", out); break;
         default: fputc(*text, out);
         }
+}
+
+attn_status overlay_png(FILE *out, const overlay *o, size_t pixels, attn_error *err)
+{
+    static const unsigned char inks[][3] = {{0x00, 0x72, 0xb2}, {0xe6, 0x9f, 0x00}, {0xb0, 0xb0, 0xb0}, {0xff, 0xff, 0xff}};
+    const mask_grid *g = &o->only[0];
+    const size_t longer = g->rows > g->columns ? g->rows : g->columns, scale = pixels > longer ? pixels / longer : 1;
+    const size_t width = g->columns * scale, height = g->rows * scale;
+    unsigned char *image = malloc(3 * width * height), *at = image;
+    if (!image)
+        return attn_fail(err, ATTN_ENOMEM, "out of memory for a picture of %zu x %zu pixels", width, height);
+    for (size_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x++, at += 3)
+            memcpy(at, inks[most_of(o, y / scale, x / scale)], 3);
+    png_image about = {.version = PNG_IMAGE_VERSION, .width = (png_uint_32)width, .height = (png_uint_32)height, .format = PNG_FORMAT_RGB};
+    const bool written = png_image_write_to_stdio(&about, out, 0, image, 0, NULL) != 0;
+    free(image);
+    return written || ferror(out) ? ATTN_OK : attn_fail(err, ATTN_EINTERNAL, "the PNG encoder failed: %s", about.message);
 }
 
 attn_status overlay_svg(FILE *out, const overlay *o, attn_error *err)

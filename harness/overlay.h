@@ -16,6 +16,8 @@ void overlay_destroy(overlay *o);
 
 /* A letter a cell, of what it has most of, or with blocks and colours; and a legend with the numbers. */
 void overlay_print(FILE *out, const overlay *o, bool utf8, bool colour);
+/* Squares in the colours of overlay_svg(), at most `pixels` a side. */
+attn_status overlay_png(FILE *out, const overlay *o, size_t pixels, attn_error *err);
 attn_status overlay_svg(FILE *out, const overlay *o, attn_error *err);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "harness/input.h"
 #include "harness/memory.h"
+#include "harness/slow_rows.h"
 
 static const char *const direction_names[] = {[FORWARD] = "fwd", [BACKWARD] = "bwd", [DECODE] = "decode"};
 
@@ -133,6 +134,8 @@ static attn_status check_cell(sweep_cell *c, const run_request *request, const a
         status = blame(c, status, err);
     if (!status && (status = attn_layout_create(&layout, spec, k->n, k->n, k->heads, err)))
         status = blame(c, status, err);
+    if (!status)
+        slow_rows_say(layout);
     if (!status)
         status = (ext_is_name(request->kernel) ? place_external : plan_cell)(c, request, layout, err);
     attn_layout_destroy(layout);

@@ -154,7 +154,7 @@ static attn_status unknown_name(parser *p, piece name)
 static attn_status unknown_key(parser *p, piece key)
 {
     const attn_pattern *pattern = p->spec->pattern;
-    char given[QUOTED + 1], known[200] = "";
+    char given[QUOTED + 1], known[240] = "";
     suggestion nearest = {.word = terminated(key, given)};
     for (size_t i = 0; i < spec_param_count(pattern); i++) {
         suggest_offer(&nearest, pattern->params[i].key);
@@ -162,7 +162,8 @@ static attn_status unknown_key(parser *p, piece key)
         snprintf(known + used, sizeof known - used, "%s, ", pattern->params[i].key);
     }
     suggest_offer(&nearest, causal_param.key);
-    if (nearest.best && strlen(nearest.best) > 1) /* one letter is like any other */
+    const bool numbered = nearest.best && strspn(nearest.best + 1, "0123456789") == strlen(nearest.best) - 1;
+    if (nearest.best && !numbered) /* one letter is like any other, and l13 like no l1 */
         return attn_fail(p->err, ATTN_EINVAL, "%s: unknown key '%.*s'; did you mean '%s'?", pattern->name,
                          QUOTE(key), nearest.best);
     return attn_fail(p->err, ATTN_EINVAL, "%s: unknown key '%.*s'; its keys: %s%s", pattern->name, QUOTE(key),
@@ -336,7 +337,9 @@ static attn_status simple(parser *p)
     if (*p->at && !strchr(p->nested ? ":,) \t" : ": \t", *p->at)) {
         piece all = {p->text, strlen(p->text)};
         return attn_fail(p->err, ATTN_EINVAL,
-                         "'%.*s' is not a known pattern; a spec is name or name:key=value,...", QUOTE(all));
+                         memchr(all.at, '|', all.length) || memchr(all.at, '&', all.length)
+                             ? "'%.*s' is not a known pattern; operators have a spec and a space on both sides: A | B"
+                             : "'%.*s' is not a known pattern; a spec is name or name:key=value,...", QUOTE(all));
     }
     char buffer[QUOTED + 1];
     spec->pattern = p->as ? p->as : attn_pattern_find(terminated(name, buffer));

@@ -222,3 +222,17 @@ Test(fit_class, bad_specs_are_refused)
     status = fit_class(&growth, "nosuch", 1, &err);
     cr_assert(status == ATTN_EINVAL && strstr(err.message, "nosuch"), "%d", (int)status);
 }
+
+/* Lower terms that the model lacks, and constants inside an expression, do not make another class. */
+Test(fit, classes_of_what_the_model_lacks)
+{
+    static const struct { const char *spec, *class; } known[] = {
+        {"bigbird", "n"}, {"bigbird:causal=0", "n"}, {"natten2d", "n"}, {"natten3d", "n"}, {"logsparse", "n log n"}, {"axial", "n√n"},
+        {"expr:\"i-j < 256 || (i-j) % 256 == 0\"", "n²"}, {"expr:\"(i ^ j) % 7 == 0\"", "n²"}};
+    for (size_t k = 0; k < sizeof known / sizeof known[0]; k++) {
+        fit_growth g;
+        attn_error err;
+        cr_assert(fit_class(&g, known[k].spec, 1, &err) == ATTN_OK, "%s", err.message);
+        cr_assert(strcmp(g.name, known[k].class) == 0, "%s: %s, expected %s", known[k].spec, g.name, known[k].class);
+    }
+}
