@@ -212,9 +212,10 @@ static void table_row(emitter *e, const emit_value *values)
     }
 }
 
+/* A number, with a unit perhaps; not a sentence that begins with one. */
 static bool numeric(const char *text)
 {
-    return (*text >= '0' && *text <= '9') || ((*text == '-' || *text == '+') && text[1] >= '0' && text[1] <= '9');
+    return !strpbrk(text, "(,;") && ((*text >= '0' && *text <= '9') || ((*text == '-' || *text == '+') && text[1] >= '0' && text[1] <= '9'));
 }
 
 static void pad(FILE *out, size_t count)
