@@ -25,6 +25,7 @@ static const option options[] = {
      NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process, about", "0.2", 0, 0, NULL, false},
     {"threshold", OPTION_SECONDS, "PERCENT", "differences up to this do not matter", "1", 0, 0, NULL, false},
+    {"count-threshold", OPTION_SECONDS, "PERCENT", "the same for instructions, of arms measured in the lane callgrind", "0.25", 0, 0, NULL, false},
     {"anyway", OPTION_FLAG, NULL, "compare other hosts, compilers, flags, inputs or seeds as well", NULL, 0, 0, NULL, false},
     {"keep-noisy", OPTION_FLAG, NULL, "count disturbed blocks as well", NULL, 0, 0, NULL, false},
     EXT_OPTIONS,
@@ -40,7 +41,7 @@ enum { CONFIDENCE_PERCENT = 95 };
 /* ---- rows ---- */
 
 enum column {
-    A, B, SPEC_A, SPEC_B, KERNEL_A, KERNEL_B, N, HEADS, KV_HEADS, DIM, BATCH, DTYPE, DIRECTION, THREADS, INPUT, SEED, NS_A, NS_B,
+    A, B, SPEC_A, SPEC_B, KERNEL_A, KERNEL_B, N, HEADS, KV_HEADS, DIM, BATCH, DTYPE, DIRECTION, THREADS, INPUT, SEED, NS_A, NS_B, COUNT_A, COUNT_B,
     RATIO, LO, HI, VERDICT, BLOCKS, DROPPED, NEEDED, P, ADJUSTED, LOGS, NOTE, COLUMNS
 };
 
@@ -63,6 +64,8 @@ static const emit_column columns[COLUMNS] = {
     [SEED] = {"seed", NULL, EMIT_PLAIN},
     [NS_A] = {"time_ns_a", "time A", EMIT_NS},
     [NS_B] = {"time_ns_b", "time B", EMIT_NS},
+    [COUNT_A] = {"instructions_a", "instructions A", EMIT_COUNT},
+    [COUNT_B] = {"instructions_b", "instructions B", EMIT_COUNT},
     [RATIO] = {"ratio", "B / A", EMIT_FIXED3},
     [LO] = {"ratio_lo", "95% from", EMIT_FIXED3},
     [HI] = {"ratio_hi", "to", EMIT_FIXED3},
@@ -126,12 +129,16 @@ static void print(emitter *out, emit_format format, const compare_request *r, co
     if (c->why) {
         snprintf(note, sizeof note, "different %s (%s); --anyway compares them", c->why, c->detail);
     } else {
-        row[NS_A] = emit_real(c->ns_a);
-        row[NS_B] = emit_real(c->ns_b);
+        row[c->counts ? COUNT_A : NS_A] = emit_real(c->cost_a);
+        row[c->counts ? COUNT_B : NS_B] = emit_real(c->cost_b);
         row[RATIO] = emit_real(exp(v->median));
         row[LO] = isfinite(v->lo) ? emit_real(exp(v->lo)) : emit_null();
         row[HI] = isfinite(v->hi) ? emit_real(exp(v->hi)) : emit_null();
-        if (v->blocks < verdict_least_blocks(r->confidence))
+        if (c->injected)
+            snprintf(note, sizeof note, "work was repeated on purpose (--inject)");
+        else if (c->counts && v->kind == VERDICT_INCONCLUSIVE)
+            snprintf(note, sizeof note, "counts of one program differ by more than %g%%", 200 * VERDICT_EXACT);
+        else if (!c->counts && v->blocks < verdict_least_blocks(r->confidence))
             snprintf(note, sizeof note, "an interval needs %zu blocks", verdict_least_blocks(r->confidence));
     }
     row[NOTE] = *note ? emit_text(note) : emit_null();
@@ -156,6 +163,9 @@ static attn_status compare_all(const args *a, store *s, compare_request r, const
     }
     if (!status && !(out = emit_open(stdout, format, columns, COLUMNS)))
         status = attn_fail(err, ATTN_ENOMEM, "out of memory");
+    static const char *const optional[] = {"time_ns_a", "time_ns_b", "instructions_a", "instructions_b"};
+    for (size_t k = 0; k < sizeof optional / sizeof optional[0] && !status; k++)
+        emit_optional(out, optional[k]);
     for (size_t k = 1; k < count && !status; k++) {
         r.b = names[k];
         for (size_t i = 0; i < all[k].count; i++) {
@@ -270,7 +280,7 @@ static int compare(const args *a)
     const bool now = cli_texts(a, "kernel", &given) + cli_texts(a, "p", &given) > 0;
     bool incomparable = false, written = true;
     attn_status status = ATTN_OK, lost = ATTN_OK;
-    compare_request r = {.threshold = cli_seconds(a, "threshold") / 100, .confidence = CONFIDENCE_PERCENT / 100.0,
+    compare_request r = {.threshold = cli_seconds(a, "threshold") / 100, .count_threshold = cli_seconds(a, "count-threshold") / 100, .confidence = CONFIDENCE_PERCENT / 100.0,
                          .anyway = cli_flag(a, "anyway"), .keep_noisy = cli_flag(a, "keep-noisy")};
     if (now && operands)
         status = attn_fail(&err, ATTN_EINVAL, "\"%s\" names stored runs, --kernel and -p measure now: give one or the other", names[0]);
@@ -328,6 +338,9 @@ const command cmd_compare = {
         "image; pass: the interval within the threshold on both sides; else inconclusive, with the number of blocks that would "
         "decide it. Blocks in which the multiply-adds timed beside a measurement fell below 85% of their median were "
         "disturbed by others and are dropped, whichever arm it was.\n"
+        "\n"
+        "Arms measured with `run --lane callgrind` are compared by their instructions: the range over the blocks instead of an interval, one "
+        "block is enough, and --count-threshold holds.\n"
         "\n"
         "An external kernel (see 'attnlab help run') that fails or is wrong costs its cells; the exit code is then 2 or 14.\n"
         "\n"

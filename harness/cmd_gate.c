@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "harness/cli.h"
 #include "harness/gate.h"
@@ -136,7 +136,7 @@ static attn_status gate_counts(gate_cells *cells, const gate_suite *suite, const
     gate_cells counted = {0};
     attn_status status = gate_measure(&counted, suite, NULL, programs, GATE_EXACT_BLOCKS, 0, LANE_CALLGRIND, err);
     if (!status && !gate_judge_counts(&counted, cli_seconds(a, "count-threshold") / 100))
-        fprintf(stderr, "attnlab: some counts differ by more than %g%% between runs of one program\n", 100 * GATE_EXACT);
+        fprintf(stderr, "attnlab: some counts differ by more than %g%% between runs of one program\n", 100 * VERDICT_EXACT);
     if (!status)
         status = gate_cells_append(cells, &counted, err);
     gate_cells_free(&counted);
@@ -179,6 +179,12 @@ static int gate(const args *a)
     const char *why = cli_choice(a, "lane") == TIMES ? NULL : callgrind_unavailable();
     if (why)
         return cli_complain(EXIT_INPUT, "--lane %s: %s", cli_choice(a, "lane") == BOTH ? "both" : "callgrind", why);
+    if (cli_given(a, "out"))
+        snprintf(folder, sizeof folder, "%s", cli_text(a, "out"));
+    else
+        snprintf(folder, sizeof folder, "%s/build/gate", repo);
+    if (cli_given(a, "out") && access(folder, W_OK | X_OK) != 0)
+        return cli_complain(EXIT_INPUT, "--out %s: %s; reports go to a folder that exists", folder, strerror(errno));
     attn_status status = gate_suite_read(&suite, cli_text(a, "suite"), &err);
     if (!status)
         status = gate_build(&base, repo, base_name, &err);
@@ -197,10 +203,6 @@ static int gate(const args *a)
                          .threshold = cli_seconds(a, "threshold") / 100,
                          .count_threshold = cli_seconds(a, "count-threshold") / 100, .cells = &cells, .void_run = null_fired, .verdict = ""};
         code = conclude(&cells, &r.verdict);
-        if (cli_given(a, "out"))
-            snprintf(folder, sizeof folder, "%s", cli_text(a, "out"));
-        else
-            snprintf(folder, sizeof folder, "%s/build/gate", repo);
         status = gate_write_reports(folder, &r, &err);
         gate_print_table(stdout, &r, false);
         if (getenv("GITHUB_ACTIONS"))

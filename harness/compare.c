@@ -18,7 +18,8 @@ static const double DISTURBED = 0.85;
 typedef struct entry {
     char *spec, *kernel, *dtype, *direction, *input, *host, *compiler, *flags;
     int64_t n, heads, kv_heads, dim, batch, threads, seed;
-    double ns, peak; /* peak NaN: not taken */
+    double cost, peak; /* ns, or instructions; peak NaN: not taken */
+    bool counts, injected;
 } entry;
 
 typedef struct arm {
@@ -46,17 +47,20 @@ static void arm_free(arm *a)
 
 static const char arm_query[] =
     "SELECT c.spec, c.kernel, c.dtype,"
-    "  c.direction || CASE WHEN EXISTS (SELECT 1 FROM scalars WHERE measurement = m.id AND name = 'lane' AND value = 'cold') THEN ' cold' ELSE '' END,"
+    "  c.direction || coalesce((SELECT CASE value WHEN 'cold' THEN ' cold' WHEN 'callgrind' THEN ' instructions' END FROM scalars"
+    "     WHERE measurement = m.id AND name = 'lane'), ''),"
     "  c.input, h.fingerprint, b.compiler, b.flags,"
     "  c.n, c.heads, c.kv_heads, c.dim, c.batch, c.threads, c.seed,"
     "  (SELECT avg(value) FROM (SELECT value, row_number() OVER (ORDER BY value) AS rank, count(*) OVER () AS count"
     "     FROM samples WHERE measurement = m.id AND series = (SELECT id FROM series WHERE name = 'time_ns')"
     "       AND value IS NOT NULL) WHERE rank IN ((count + 1) / 2, count / 2 + 1)) AS ns,"
     "  (SELECT max(value) FROM samples WHERE measurement = m.id"
-    "     AND series IN (SELECT id FROM series WHERE name IN ('peak_gflops', 'sentinel_gflops'))) AS peak "
+    "     AND series IN (SELECT id FROM series WHERE name IN ('peak_gflops', 'sentinel_gflops'))) AS peak,"
+    "  (SELECT value FROM scalars WHERE measurement = m.id AND name = 'instructions') AS instructions,"
+    "  (SELECT value FROM scalars WHERE measurement = m.id AND name = 'inject') AS inject "
     "FROM measurements m JOIN cells c ON c.id = m.cell JOIN runs r ON r.id = m.run"
     "  JOIN hosts h ON h.id = r.host JOIN builds b ON b.id = r.build "
-    "WHERE m.status = 'finished' AND ns IS NOT NULL"
+    "WHERE m.status = 'finished' AND (ns IS NOT NULL OR instructions IS NOT NULL)"
     "  AND (r.label = ?1 OR r.run_id = ?1 OR (length(?1) >= 7 AND ?1 NOT GLOB '*[^0-9a-f]*' AND b.revision GLOB ?1 || '*'))"
     " ORDER BY m.started, m.id";
 
@@ -79,12 +83,14 @@ static attn_status arm_read(arm *out, store *s, const char *name, attn_error *er
             }
             out->at = larger;
         }
+        const bool counts = sqlite3_column_type(q, 15) == SQLITE_NULL;
         out->at[out->count++] = (entry){
             .spec = copy(q, 0), .kernel = copy(q, 1), .dtype = copy(q, 2), .direction = copy(q, 3), .input = copy(q, 4),
             .host = copy(q, 5), .compiler = copy(q, 6), .flags = copy(q, 7),
             .n = sqlite3_column_int64(q, 8), .heads = sqlite3_column_int64(q, 9), .kv_heads = sqlite3_column_int64(q, 10),
             .dim = sqlite3_column_int64(q, 11), .batch = sqlite3_column_int64(q, 12), .threads = sqlite3_column_int64(q, 13),
-            .seed = sqlite3_column_int64(q, 14), .ns = sqlite3_column_double(q, 15),
+            .seed = sqlite3_column_int64(q, 14), .cost = sqlite3_column_double(q, counts ? 17 : 15), .counts = counts,
+            .injected = sqlite3_column_type(q, 18) != SQLITE_NULL,
             .peak = sqlite3_column_type(q, 16) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(q, 16)};
     }
     if (!status && rc != SQLITE_DONE && rc != SQLITE_OK)
@@ -142,7 +148,7 @@ static const char *difference(const entry *a, const entry *b, comparison *c)
 }
 
 typedef struct block {
-    double log_ratio, ns_a, ns_b, peak_a, peak_b;
+    double log_ratio, a, b, peak_a, peak_b;
 } block;
 
 /* The blocks of the cell of `of`, at most `most`; what differs within a pair, or NULL. */
@@ -160,7 +166,8 @@ static size_t pair(const arm *a, const arm *b, const entry *of, bool specs, bloc
         const entry *x = &a->at[i], *y = &b->at[j++];
         if (!*differs)
             *differs = difference(x, y, c);
-        blocks[count++] = (block){log(y->ns / x->ns), x->ns, y->ns, x->peak, y->peak};
+        c->injected |= x->injected || y->injected;
+        blocks[count++] = (block){log(y->cost / x->cost), x->cost, y->cost, x->peak, y->peak};
     }
     return count;
 }
@@ -215,7 +222,7 @@ size_t compare_drop_disturbed(double *log_ratios, const double *peaks_a, const d
 static double median(double *scratch, const block *blocks, size_t count, bool b)
 {
     for (size_t i = 0; i < count; i++)
-        scratch[i] = b ? blocks[i].ns_b : blocks[i].ns_a;
+        scratch[i] = b ? blocks[i].b : blocks[i].a;
     stats_sort(scratch, count);
     return stats_quantile(scratch, count, 0.5);
 }
@@ -256,11 +263,12 @@ static attn_status compare_cell(comparison *c, const arm *a, const arm *b, const
         c->why = NULL;
     if (!r->keep_noisy)
         c->dropped = drop_disturbed(blocks, &count, scratch);
-    c->ns_a = median(scratch, blocks, count, false);
-    c->ns_b = median(scratch, blocks, count, true);
+    c->counts = of->counts;
+    c->cost_a = median(scratch, blocks, count, false);
+    c->cost_b = median(scratch, blocks, count, true);
     for (size_t i = 0; i < count; i++)
         scratch[i] = c->log_ratios[i] = blocks[i].log_ratio;
-    c->verdict = verdict_of(scratch, count, r->threshold, r->confidence);
+    c->verdict = c->counts ? verdict_of_counts(scratch, count, r->count_threshold) : verdict_of(scratch, count, r->threshold, r->confidence);
     if (c->why)
         c->verdict.kind = VERDICT_INCOMPARABLE;
 cleanup:

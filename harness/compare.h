@@ -12,6 +12,7 @@
 typedef struct compare_request {
     const char *a, *b;      /* labels, run ids, or at least 7 digits of commits; equal texts are the same arm */
     double threshold;       /* 0.01: one per cent */
+    double count_threshold; /* the same for instructions */
     double confidence;
     bool anyway;            /* arms of different hosts, compilers or inputs as well */
     bool keep_noisy;        /* disturbed blocks as well */
@@ -23,7 +24,9 @@ typedef struct comparison {
     char *kernel_a, *kernel_b, *dtype, *direction, *input;
     int64_t n, heads, kv_heads, dim, batch, threads, seed;
     double *log_ratios;     /* of the blocks that count, in order */
-    double ns_a, ns_b;      /* medians over these blocks */
+    bool counts;            /* of instructions, where the arms were measured in that lane; else times */
+    bool injected;          /* an arm repeated a share of its work */
+    double cost_a, cost_b;  /* medians over these blocks, ns or instructions */
     size_t dropped;         /* blocks that were disturbed */
     verdict verdict;
     bool adjusted;          /* whether the sign test holds in the family (Benjamini-Hochberg, 5%) */

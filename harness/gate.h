@@ -80,9 +80,8 @@ void gate_cells_free(gate_cells *c);
 attn_status gate_judge(gate_cells *c, double threshold, attn_error *err);
 
 /* The same for counts of instructions, which need no statistics: the ratios of all blocks lie above the threshold, below it, or
- * not. Where counts of one program differ by more than GATE_EXACT from block to block, or from those of the base again, nothing can be told: then
+ * not. Where counts of one program differ by more than VERDICT_EXACT from block to block, or from those of the base again, nothing can be told: then
  * false is returned, and the cell is inconclusive. */
-#define GATE_EXACT 1e-4
 enum { GATE_EXACT_BLOCKS = 2 };
 bool gate_judge_counts(gate_cells *c, double threshold);
 

@@ -149,7 +149,9 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
             snprintf(refusal.message, sizeof refusal.message, "%s", line);
     }
     const int ended = rows ? pclose(rows) : 0;
-    if (!status && ended != 0)
+    if (!status && ended != 0 && p->lane == LANE_CALLGRIND && strstr(refusal.message, "--lane") && strstr(refusal.message, "unknown option"))
+        status = attn_fail(err, ATTN_EINVAL, "%.90s is older than --lane callgrind: it counts no instructions; compare by --lane time", program);
+    else if (!status && ended != 0)
         status = attn_fail(err, ATTN_EINVAL, "\"%.80s\" of the suite fails with %.90s: %.120s", options, program, refusal.message);
     free(line);
     free(command);
@@ -287,7 +289,7 @@ bool gate_judge_counts(gate_cells *c, double threshold)
         gate_cell *of = &c->at[i];
         of->null = range_of(of, GATE_NULL);
         of->head = range_of(of, GATE_HEAD);
-        const bool same = of->null.lo >= -GATE_EXACT && of->null.hi <= GATE_EXACT && of->head.hi - of->head.lo <= 2 * GATE_EXACT;
+        const bool same = of->null.lo >= -VERDICT_EXACT && of->null.hi <= VERDICT_EXACT && of->head.hi - of->head.lo <= 2 * VERDICT_EXACT;
         of->null.kind = same ? VERDICT_PASS : VERDICT_INCONCLUSIVE;
         of->head.kind = !same                                   ? VERDICT_INCONCLUSIVE
                         : of->head.lo > log1p(threshold)        ? VERDICT_REGRESSED

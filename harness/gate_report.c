@@ -57,8 +57,18 @@ void gate_print_table(FILE *out, const gate_result *r, bool markdown)
     }
     if (e)
         (void)emit_close(e);
-    fprintf(out, "%s%s: %s (%.12s) against %s (%.12s), threshold %g%%%s\n", markdown ? "\n**" : "", r->verdict, r->head,
-            r->head_at->commit, r->base, r->base_at->commit, 100 * r->threshold, markdown ? "**" : "");
+    char thresholds[80] = "";
+    for (lane in = LANE_TIME; in <= LANE_CALLGRIND; in++) {
+        bool judged = false;
+        for (size_t i = 0; i < r->cells->count; i++)
+            judged |= r->cells->at[i].lane == in;
+        const size_t used = strlen(thresholds);
+        if (judged)
+            snprintf(thresholds + used, sizeof thresholds - used, ", %s %g%%", in == LANE_CALLGRIND ? "threshold of instructions" : "threshold",
+                     100 * (in == LANE_CALLGRIND ? r->count_threshold : r->threshold));
+    }
+    fprintf(out, "%s%s: %s (%.12s) against %s (%.12s)%s%s\n", markdown ? "\n**" : "", r->verdict, r->head, r->head_at->commit, r->base,
+            r->base_at->commit, thresholds, markdown ? "**" : "");
     if (r->void_run)
         fprintf(out, "The run is void: the base differs from itself on this machine now.\n");
 }

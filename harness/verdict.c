@@ -16,6 +16,20 @@ static const char *const names[] = {
     [VERDICT_PASS] = "pass", [VERDICT_IMPROVED] = "improved", [VERDICT_REGRESSED] = "regressed",
     [VERDICT_INCONCLUSIVE] = "inconclusive", [VERDICT_INCOMPARABLE] = "incomparable"};
 
+verdict verdict_of_counts(const double *log_ratios, size_t blocks, double threshold)
+{
+    verdict v = {.kind = VERDICT_INCONCLUSIVE, .blocks = blocks, .median = (double)NAN, .lo = (double)INFINITY, .hi = -(double)INFINITY, .p = 1};
+    for (size_t b = 0; b < blocks; b++) {
+        v.lo = fmin(v.lo, log_ratios[b]);
+        v.hi = fmax(v.hi, log_ratios[b]);
+    }
+    if (!blocks || v.hi - v.lo > 2 * VERDICT_EXACT)
+        return v;
+    v.median = (v.lo + v.hi) / 2;
+    v.kind = v.lo > log1p(threshold) ? VERDICT_REGRESSED : v.hi < -log1p(threshold) ? VERDICT_IMPROVED : VERDICT_PASS;
+    return v;
+}
+
 const char *verdict_name(verdict_kind kind)
 {
     return names[kind];

@@ -36,6 +36,11 @@ typedef struct verdict {
  * log(1 + threshold). */
 verdict verdict_of(double *log_ratios, size_t blocks, double threshold, double confidence);
 
+/* The same for counts that other work does not disturb: the range over the blocks takes the place of the interval, and one block is
+ * enough. Inconclusive where the range is wider than VERDICT_EXACT, since counts of one program should not differ. */
+#define VERDICT_EXACT 1e-4
+verdict verdict_of_counts(const double *log_ratios, size_t blocks, double threshold);
+
 const char *verdict_name(verdict_kind kind);
 
 /* Exit code of a verdict, and of several: wrong before right, certain before uncertain (incomparable, regressed,

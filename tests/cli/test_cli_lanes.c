@@ -60,6 +60,27 @@ Test(cli_lanes, are_kept_apart, .timeout = 240)
     outcome_free(&o);
 }
 
+/* Counts have verdicts from one block on, times are never held against them, and repeated work is marked. */
+Test(cli_lanes, are_compared_by_counts, .timeout = 240)
+{
+    need_valgrind();
+    counted("--label plain", "\"flops_useful\"");
+    counted("--label more --inject 5", "\"inject\": 0.05");
+    outcome o = attnlab("compare --db %s plain more -o jsonl", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"verdict\": \"regressed\"") && strstr(o.out, "on purpose"), "%d %s%s", o.exit_code, o.out, o.err);
+    cr_assert(strstr(o.out, "\"time_ns_a\": null") && !strstr(o.out, "\"instructions_a\": null"), "%s", o.out);
+    outcome_free(&o);
+    o = attnlab("compare --db %s plain plain -o jsonl", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"verdict\": \"pass\"") && !strstr(o.out, "on purpose"), "%d %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+    o = attnlab("run --db %s " CELL " --metrics time --label timed -o jsonl", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 0, "%s", o.err);
+    outcome_free(&o);
+    o = attnlab("compare --db %s plain timed", scratch_path("lanes.db"));
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "no cell in common", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
 Test(cli_lanes, refuses)
 {
     const struct { const char *options, *why, *also; } wrong[] = {

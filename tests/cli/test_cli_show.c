@@ -262,6 +262,12 @@ Test(cli_show, overlay)
     o = attnlab("show dense local -n 64 --svg -");
     cr_assert(o.exit_code == 0 && strstr(o.out, "<svg") && strstr(o.out, "local:k=128 alone: 0 pairs") && strstr(o.out, "</svg>"), "%d %s", o.exit_code, o.err);
     outcome_free(&o);
+    o = attnlab("show local:k=2 dense -n 64 --png %s --pixels 128", scratch_path("over.png"));
+    cr_assert(o.exit_code == 0, "%s", o.err);
+    outcome_free(&o);
+    o = attnlab("show 'mask:\"%s\"' -n 128", scratch_path("over.png")); /* of colours */
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "over.png", NULL), "%d %s", o.exit_code, o.err);
+    outcome_free(&o);
     o = attnlab("show dense local -n 64 --npy x.npy");
     cr_assert(o.exit_code == 2 && one_complaint(&o, "--npy goes with one pattern", NULL), "%d %s", o.exit_code, o.err);
     outcome_free(&o);

@@ -142,3 +142,12 @@ Test(verdict, least_blocks)
     cr_assert(verdict_least_blocks(0.95) == 6, "%zu", verdict_least_blocks(0.95));
     cr_assert(verdict_least_blocks(0.999) == 11, "%zu", verdict_least_blocks(0.999));
 }
+
+Test(verdict, of_counts)
+{
+    const double more[] = {0.004, 0.00405}, none[] = {0.0001, 0.00005}, apart[] = {0.01, 0.02};
+    cr_assert(verdict_of_counts(more, 2, 0.0025).kind == VERDICT_REGRESSED && verdict_of_counts(more, 1, 0.005).kind == VERDICT_PASS, "0.4%%");
+    cr_assert(verdict_of_counts(none, 2, 0.0025).kind == VERDICT_PASS, "0.01%%");
+    cr_assert(verdict_of_counts(apart, 2, 0.0025).kind == VERDICT_INCONCLUSIVE, "counts that differ");
+    cr_assert(verdict_of_counts(NULL, 0, 0.0025).kind == VERDICT_INCONCLUSIVE, "no counts");
+}
