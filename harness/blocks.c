@@ -7,7 +7,6 @@
 
 #include "base/rng.h"
 #include "harness/ext.h"
-#include "harness/stats.h"
 
 enum { LEAST_RUNS = 3, MOST_RUNS = 1000 };
 
@@ -36,6 +35,7 @@ static attn_status arm_create(arm *a, const blocks_request *r, size_t i, attn_er
     a->request = r->base;
     a->request.kernel = r->kernels[i];
     a->request.label = r->labels[i];
+    a->request.inject = r->inject[i];
     if (r->specs[i]) {
         a->request.specs = &r->specs[i];
         a->request.spec_count = 1;
@@ -63,22 +63,6 @@ static attn_status measure(session *x, size_t arm_number, size_t number, samples
     return run_process(&request, c, &a->request.metrics, out, x->bar, err);
 }
 
-/* Median of time_ns, NaN without. */
-static double median_time(const samples *list)
-{
-    double *x = malloc((list->count + 1) * sizeof *x), found = (double)NAN;
-    size_t count = 0;
-    for (size_t i = 0; i < list->count && x; i++)
-        if (strcmp(list->series[list->at[i].series].name, "time_ns") == 0 && list->at[i].kind == RECORD_REAL)
-            x[count++] = list->at[i].real;
-    if (count) {
-        stats_sort(x, count);
-        found = stats_quantile(x, count, 0.5);
-    }
-    free(x);
-    return found;
-}
-
 /* An external kernel failed at a cell: no block tries it again. */
 static void give_up(session *x, size_t arm_number, size_t number, attn_status status, const attn_error *why)
 {
@@ -99,7 +83,7 @@ static attn_status count_runs(session *x, attn_error *err)
     for (size_t c = 0; c < x->arms[0].cells.count && !status; c++) {
         samples list = {0};
         status = measure(x, 0, c, &list, err);
-        const double ns = status ? (double)NAN : median_time(&list);
+        const double ns = status ? (double)NAN : samples_median(&list, "time_ns");
         if (status && ext_is_name(x->arms[0].cells.cells[c].key.kernel) && !run_signals_look()) {
             give_up(x, 0, c, status, err);
             status = ATTN_OK;
@@ -157,6 +141,7 @@ static attn_status run_block(session *x, size_t block, const size_t *order, attn
             store_now(started);
             attn_error why;
             const attn_status failed = measure(x, i, order[k], &list, &why);
+            run_mark(&x->arms[i].request, &list);
             const bool given_up = failed && ext_is_name(c->key.kernel) && !run_signals_look();
             if (failed && !given_up)
                 status = attn_fail(err, failed, "%s", why.message);

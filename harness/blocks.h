@@ -16,6 +16,7 @@ typedef struct blocks_request {
     const char *specs[BLOCKS_MOST_ARMS];   /* of each arm; NULL: those of base */
     const char *kernels[BLOCKS_MOST_ARMS]; /* of each arm */
     const char *labels[BLOCKS_MOST_ARMS];
+    double inject[BLOCKS_MOST_ARMS];       /* of each arm: the share of its work that is repeated; 0: none */
     size_t blocks;
     uint64_t seed;           /* of the orders */
     void (*failed)(const char *cell, const char *why); /* an external kernel's cell was given up */

@@ -22,8 +22,9 @@ static double noise(const double *y, size_t count)
     return stats_median(steps, count - 1, 0.5).median;
 }
 
-/* Each point, held within the least and greatest of two neighbours on either side, give or take twice the noise. */
-static void hold(double *out, const double *y, size_t count)
+/* Each point, held within the least and greatest of two neighbours on either side, give or take twice the noise; and which
+ * ones had to be. */
+static void hold(double *out, bool *held, const double *y, size_t count)
 {
     const double slack = 2 * noise(y, count);
     for (size_t i = 0; i < count; i++) {
@@ -33,6 +34,7 @@ static void hold(double *out, const double *y, size_t count)
                 least = fmin(least, y[j]);
                 most = fmax(most, y[j]);
             }
+        held[i] = y[i] < least - slack || y[i] > most + slack;
         out[i] = fmin(fmax(y[i], least - slack), most + slack);
     }
 }
@@ -73,6 +75,29 @@ static double deviate(const division *d, size_t count)
     return sqrt(f * log1p(d->gain / d->left)) * (8 * f + 1) / (8 * f + 3);
 }
 
+/* The same division without the points that had to be held: a spike at the edge of a chance step must not complete it.
+ * False when a side has too few others. */
+static bool without_held(division *d, const double *y, const bool *held, size_t count, size_t *kept)
+{
+    double sum[2] = {0}, squares = 0;
+    size_t points[2] = {0};
+    for (size_t i = 0; i < count; i++)
+        if (!held[i]) {
+            sum[i >= d->at] += y[i];
+            points[i >= d->at]++;
+        }
+    if (points[0] < CHANGES_RUN || points[1] < CHANGES_RUN)
+        return false;
+    const double a = (double)points[0], b = (double)points[1], before = sum[0] / a, after = sum[1] / b;
+    for (size_t i = 0; i < count; i++) {
+        const double off = y[i] - (i < d->at ? before : after);
+        squares += held[i] ? 0 : off * off;
+    }
+    *kept = points[0] + points[1];
+    *d = (division){d->at, before, after, (after - before) * (after - before) * a * b / (a + b), squares};
+    return true;
+}
+
 /* Whether the median of the newest three points is nearer to the new level. */
 static bool stands(const double *y, size_t count, const division *d)
 {
@@ -84,18 +109,21 @@ static bool stands(const double *y, size_t count, const division *d)
 
 size_t changes_find(const double *y, size_t count, change *out)
 {
-    double held[CHANGES_WINDOW];
+    double calm[CHANGES_WINDOW];
+    bool held[CHANGES_WINDOW];
     size_t found = 0, start = 0;
     for (size_t end = 2 * CHANGES_RUN; end <= count; end++) {
         const size_t from = end - start > CHANGES_WINDOW ? end - CHANGES_WINDOW : start, length = end - from;
         if (length < 2 * CHANGES_RUN)
             continue;
-        hold(held, y + from, length);
-        const division d = divide(held, length);
-        if (length - d.at < CHANGES_RUN || !stands(held, length, &d))
+        hold(calm, held, y + from, length);
+        const division d = divide(calm, length);
+        if (length - d.at < CHANGES_RUN || !stands(calm, length, &d))
             continue;
         const double z = deviate(&d, length);
-        if (z <= CHANGES_DEVIATE)
+        division rest = d;
+        size_t kept;
+        if (z <= CHANGES_DEVIATE || !without_held(&rest, calm, held, length, &kept) || deviate(&rest, kept) <= CHANGES_DEVIATE)
             continue;
         start = from + d.at;
         out[found++] = (change){.at = start, .known = end - 1, .before = d.before, .after = d.after, .deviate = z};

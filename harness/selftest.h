@@ -50,6 +50,20 @@ typedef struct selftest_record {
  * the truth by chance, and so the true difference of what is drawn is `shift`. */
 selftest_tally selftest_replayed(const selftest_record *from, size_t records, double shift, size_t gates, uint64_t seed);
 
+/* ---- change points (harness/selftest_changes.c) ---- */
+
+/* Series of unit normal noise that step by `size` up or down after 20, 40 or 60 visits, with 20 visits behind it: in how many
+ * a change is found within one visit of the step. */
+size_t selftest_steps(double size, size_t series, uint64_t seed);
+
+/* Series of 60 visits of unit normal noise with one spike of 5, 10, 20 or 1000 somewhere. A change is the spike's where it is
+ * found at the spike or at the visit behind it; noise alone shows one somewhere else now and then. */
+typedef struct selftest_spike_tally {
+    size_t series, at_spike, elsewhere; /* series with such a change */
+} selftest_spike_tally;
+
+selftest_spike_tally selftest_spikes(size_t series, uint64_t seed);
+
 /* Wilson's interval of 95% for a rate seen `hits` times in `trials`. */
 void selftest_rate(size_t hits, size_t trials, double *lo, double *hi);
 
