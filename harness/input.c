@@ -11,7 +11,10 @@
 #include "base/rng.h"
 #include "base/suggest.h"
 
-enum { CHUNK = 1 << 14 }; /* elements a thread makes at a time */
+enum {
+    CHUNK = 1 << 14, /* elements a thread makes at a time */
+    MANY = 1 << 20   /* that take a few milliseconds: fewer are not worth a team, whose idle threads spin beside what comes next */
+};
 
 void input_put(attn_dtype dtype, void *tensor, size_t first, const float *values, size_t count)
 {
@@ -47,7 +50,7 @@ static attn_status gauss_fill(const char *rest, const input_target *to, attn_err
                    {to->v, s->batch * s->kv_heads * s->nk * s->dim}};
     for (size_t t = 0; t < 3; t++) {
         size_t count = tensors[t].count;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (count >= MANY)
         for (size_t first = 0; first < count; first += CHUNK) {
             float values[CHUNK];
             size_t part = count - first < CHUNK ? count - first : CHUNK;

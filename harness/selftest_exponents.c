@@ -17,7 +17,7 @@
 
 /* Whole roots, so that sqrt(n) is what it says. */
 static const size_t counted[] = {4096, 9216, 16384, 36864, 65536}, measured[] = {4096, 9216, 16384}, quick[] = {4096, 6400, 9216};
-enum { COUNTED = sizeof counted / sizeof counted[0], POINTS = 3, LEAST_ROUNDS = 6, MOST_ROUNDS = 30, MOST_QUICK = 8, MOST_RUNS = 50 };
+enum { COUNTED = sizeof counted / sizeof counted[0], POINTS = 3, LEAST_ROUNDS = 6, MOST_ROUNDS = 30, MOST_QUICK = LEAST_ROUNDS, MOST_RUNS = 50 };
 static const double NARROW = 0.02, FLOPS_WITHIN = 0.02, TIME_WITHIN = 0.05;
 
 typedef struct family {
@@ -30,8 +30,8 @@ typedef struct family {
 static const family families[] = {
     {"dense", "n²", 2, true, 1},
     {"local:k=128", "n", 1, true, 4},
-    {"strided:l=sqrt(n)", "n√n", 1.5, false, 4},
-    {"fixed:l=sqrt(n),c=8", "n√n", 1.5, false, 4},
+    {"strided:l=sqrt(n)", "n√n", 1.5, false, 2},
+    {"fixed:l=sqrt(n),c=8", "n√n", 1.5, false, 2},
 };
 enum { FAMILIES = sizeof families / sizeof families[0] };
 

@@ -174,9 +174,9 @@ static void replay(selftest_session *x, const live *l)
 attn_status selftest_gates(selftest_session *x, attn_error *err)
 {
     const plan alone = {.name = "alone", .cases = x->quick ? 4 : SELFTEST_CASES, .blocks = x->quick ? 20 : SELFTEST_BLOCKS,
-                        .gates = x->gates, .first = FIVE, .arms = ARMS, .seconds = 0.01};
+                        .gates = x->gates, .first = FIVE, .arms = ARMS, .seconds = 0.02};
     const plan busy = {.name = "beside a busy process", .cases = x->quick ? 2 : SELFTEST_CASES, .blocks = alone.blocks,
-                       .gates = (x->gates + 2) / 3, .first = REFERENCE, .arms = 2, .seconds = 0.01};
+                       .gates = (x->gates + 2) / 3, .first = REFERENCE, .arms = 2, .seconds = 0.02};
     live quiet = {0}, disturbed = {0};
     attn_status status = gates(x, &quiet, &alone, err);
     if (!status)
