@@ -91,6 +91,7 @@ void selftest_gate(selftest_tally *tally, double *const *log_ratios, const size_
         const bool regressed = v[i].kind == VERDICT_REGRESSED && differs[i];
         const bool improved = v[i].kind == VERDICT_IMPROVED && differs[i];
         const bool pass = v[i].kind == VERDICT_PASS;
+        tally->log_ratios += blocks[i] ? v[i].median : 0;
         tally->regressed += regressed;
         tally->improved += improved;
         tally->pass += pass;

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SELFTEST_CASES = 12, SELFTEST_BLOCKS = 30 }; /* of a gate; blocks of each case */
+enum { SELFTEST_CASES = 12, SELFTEST_BLOCKS = 60 }; /* of a gate; blocks of each case */
 
 /* What measurements suffer from. Each process takes SAMPLES samples and tells their median, as `time` does. */
 typedef enum selftest_noise {
@@ -30,6 +30,7 @@ size_t selftest_covered(size_t blocks, selftest_noise noise, size_t trials, uint
 typedef struct selftest_tally {
     size_t gates, cases, pass, regressed, improved, inconclusive;
     size_t flagged_gates; /* with a case regressed or improved */
+    double log_ratios;    /* the cases' medians, summed */
 } selftest_tally;
 
 /* `log_ratios[i]` holds the blocks[i] values of case i, and is sorted; 1 <= cases <= SELFTEST_CASES. Adds to `tally`. */

@@ -150,7 +150,7 @@ static attn_status time_family(timing *t, const family *f, attn_error *err)
     t->request = (run_request){.specs = &f->spec, .spec_count = 1, .ns = ns, .n_count = POINTS, .dims = dims, .dim_count = 1, .batch = 1,
                                .heads = f->heads, .kv_heads = f->heads, .dtype = ATTN_F32, .direction = FORWARD, .kernel = "auto",
                                .plan = ATTN_PLAN_ESTIMATE, .threads = 1, .input = "gauss", .seed = 1, .ext_timeout = 600,
-                               .seconds = brief ? 0.02 : 0.05, .program = t->x->program};
+                               .seconds = brief ? 0.04 : 0.05, .program = t->x->program};
     t->x->bar.done = 0;
     t->x->bar.total = POINTS * (1 + most);
     attn_status status = count_pairs(f->spec, ns, POINTS, t->n, t->pairs, err);

@@ -166,14 +166,14 @@ static void replay(selftest_session *x, const live *l)
             records[count++] = (selftest_record){l->log_ratios[i], l->blocks[i],
                                                  stats_median(l->log_ratios[i], l->blocks[i], 0.95).median};
     for (size_t i = 0; i < sizeof claims / sizeof claims[0] && count; i++) {
-        const selftest_tally t = selftest_replayed(records, count, log1p(claims[i]->truth), x->quick ? 500 : 5000, x->seed);
+        const selftest_tally t = selftest_replayed(records, count, log1p(claims[i]->truth), x->quick ? 300 : 3000, x->seed);
         selftest_judge(x, claims[i], "replay of its blocks", &t, EXIT_INCONCLUSIVE);
     }
 }
 
 attn_status selftest_gates(selftest_session *x, attn_error *err)
 {
-    const plan alone = {.name = "alone", .cases = x->quick ? 4 : SELFTEST_CASES, .blocks = x->quick ? 20 : SELFTEST_BLOCKS,
+    const plan alone = {.name = "alone", .cases = x->quick ? 2 : SELFTEST_CASES, .blocks = x->quick ? 40 : SELFTEST_BLOCKS,
                         .gates = x->gates, .first = FIVE, .arms = ARMS, .seconds = 0.02};
     const plan busy = {.name = "beside a busy process", .cases = x->quick ? 2 : SELFTEST_CASES, .blocks = alone.blocks,
                        .gates = (x->gates + 2) / 3, .first = REFERENCE, .arms = 2, .seconds = 0.02};

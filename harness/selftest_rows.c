@@ -1,11 +1,13 @@
 /* The table of selftest. */
 #include "harness/selftest_parts.h"
 
+#include <math.h>
+
 #include "harness/cli.h"
 
 enum {
-    ROW, SOURCE, BAR, OF, FOUND, INTERVAL, ALSO, GATES, TRIALS, HITS, RATE, RATE_LO, RATE_HI, SLOPE, SLOPE_LO, SLOPE_HI, WRONG,
-    PASSED, INCONCLUSIVE, HOLDS, COLUMNS
+    ROW, SOURCE, BAR, OF, FOUND, INTERVAL, ALSO, GATES, TRIALS, HITS, RATE, RATE_LO, RATE_HI, SLOPE, SLOPE_LO, SLOPE_HI, CHANGE,
+    WRONG, PASSED, INCONCLUSIVE, HOLDS, COLUMNS
 };
 
 /* People see texts, programs the numbers. */
@@ -26,6 +28,7 @@ static const emit_column columns[COLUMNS] = {
     [SLOPE] = {"slope", NULL, EMIT_PLAIN},
     [SLOPE_LO] = {"slope_lo", NULL, EMIT_PLAIN},
     [SLOPE_HI] = {"slope_hi", NULL, EMIT_PLAIN},
+    [CHANGE] = {"mean_change", NULL, EMIT_PERCENT},
     [WRONG] = {"wrong_direction", NULL, EMIT_PLAIN},
     [PASSED] = {"passed", NULL, EMIT_PLAIN},
     [INCONCLUSIVE] = {"inconclusive", NULL, EMIT_PLAIN},
@@ -76,10 +79,12 @@ static void say_gates(const selftest_row *r, emit_value *v, char also[TEXT])
 {
     const selftest_tally *t = r->gates;
     v[GATES] = emit_int((int64_t)t->gates);
+    const double change = expm1(t->log_ratios / (double)t->cases);
+    v[CHANGE] = emit_real(change);
     v[WRONG] = emit_int((int64_t)t->improved);
     v[PASSED] = emit_int((int64_t)t->pass);
     v[INCONCLUSIVE] = emit_int((int64_t)t->inconclusive);
-    snprintf(also, TEXT, "%zu improved, %zu pass, %zu inconclusive", t->improved, t->pass, t->inconclusive);
+    snprintf(also, TEXT, "%zu improved, %zu pass, %zu inconclusive; mean %+.1f%%", t->improved, t->pass, t->inconclusive, 100 * change);
 }
 
 void selftest_put(selftest_session *x, const selftest_row *r)

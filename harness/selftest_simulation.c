@@ -28,7 +28,7 @@ static void cover(selftest_session *x)
 static void gates(selftest_session *x)
 {
     static const selftest_claim *const claims[] = {&selftest_same, &selftest_five, &selftest_two};
-    const size_t count = x->quick ? 500 : 5000;
+    const size_t count = x->quick ? 300 : 3000;
     for (size_t i = 0; i < sizeof claims / sizeof claims[0] && !run_signals_look(); i++) {
         const selftest_tally t = selftest_simulated(log1p(claims[i]->truth), count, x->seed + i);
         selftest_judge(x, claims[i], "simulation", &t, EXIT_INTERNAL);
