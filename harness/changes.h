@@ -8,8 +8,9 @@
  *   - the likelihood ratio of two levels against one, as a normal deviate, is beyond CHANGES_DEVIATE,
  *   - and the newest points still stand nearer to the new level than to the old.
  *
- * Before that, a point that stands out from the two on either side is pulled back to them (but for the noise that there is): so
- * a lone spike is never a change, nor does it move or hide one.
+ * Before that, a point that stands out from the two on either side is pulled back to them (but for the noise that there is), and
+ * the division has to be a change without such points as well, which do not count as points of a side either: so a lone spike
+ * is never a change, nor completes one, nor moves or hides one.
  *
  * A change follows from the points up to some moment alone, and what comes later looks only at what comes after it: points
  * added at the end never take a change back, and a series tells the same whether it is read at once or as it grows. */

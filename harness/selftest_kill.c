@@ -185,7 +185,7 @@ static attn_status undisturbed(selftest_session *x, const char *file, char **set
     *ns = 0;
     for (int i = 0; i < 2 && !status; i++) {
         const int64_t before = clock_ns();
-        scratch_remove(&x->kept, database);
+        selftest_remove(&x->kept, database);
         status = sweep_once(x, file, false, err);
         *ns = *ns > (double)(clock_ns() - before) ? *ns : (double)(clock_ns() - before);
     }
@@ -194,7 +194,7 @@ static attn_status undisturbed(selftest_session *x, const char *file, char **set
     if (!status && !(*set = set_of(s)))
         status = attn_fail(err, ATTN_EINTERNAL, "%s: %s", file, sqlite3_errmsg(store_handle(s)));
     store_close(s);
-    scratch_remove(&x->kept, database);
+    selftest_remove(&x->kept, database);
     return status;
 }
 
@@ -206,17 +206,17 @@ attn_status selftest_kill(selftest_session *x, size_t kills, selftest_kills *out
     *out = (selftest_kills){0};
     x->bar.done = 0;
     x->bar.total = kills;
-    scratch_path(&x->kept, file, database);
+    selftest_file(&x->kept, file, database);
     attn_status status = undisturbed(x, file, &whole, &whole_ns, err);
     for (size_t i = 0; i < 2 * kills && out->hit < kills && !status; i++) {
         progress_show(&x->bar, "kill -9", "and resume");
         status = kill_one(x, file, whole_ns * rng_uniform(&r), whole, out, err);
-        scratch_remove(&x->kept, database);
+        selftest_remove(&x->kept, database);
         if (!status && run_signals_look())
             status = attn_fail(err, ATTN_EIO, "interrupted");
         x->bar.done = out->hit;
     }
-    scratch_remove(&x->kept, database);
+    selftest_remove(&x->kept, database);
     free(whole);
     return status;
 }

@@ -8,14 +8,14 @@
 #include "harness/store.h"
 
 /* A folder for as long as the command runs. */
-typedef struct scratch {
+typedef struct selftest_folder {
     char folder[256];
-} scratch;
+} selftest_folder;
 
 typedef struct selftest_session {
     emitter *out;
     progress bar;
-    scratch kept;
+    selftest_folder kept;
     const char *program; /* another attnlab; NULL: this one */
     bool quick;
     size_t gates;        /* measured of each kind */
@@ -52,14 +52,14 @@ typedef struct selftest_claim {
 extern const selftest_claim selftest_same, selftest_same_busy, selftest_five, selftest_two;
 void selftest_judge(selftest_session *x, const selftest_claim *c, const char *on, const selftest_tally *t, int failure);
 
-/* ---- folder (harness/selftest_scratch.c) ---- */
+/* ---- folder (harness/selftest_folder.c) ---- */
 
 /* In $TMPDIR or /tmp. EIO. */
-attn_status scratch_open(scratch *l, attn_error *err);
-void scratch_close(scratch *l);
-void scratch_path(const scratch *l, char out[300], const char *name);
+attn_status selftest_folder_open(selftest_folder *l, attn_error *err);
+void selftest_folder_close(selftest_folder *l);
+void selftest_file(const selftest_folder *l, char out[300], const char *name);
 /* A database of that name and what SQLite puts beside it. */
-void scratch_remove(const scratch *l, const char *name);
+void selftest_remove(const selftest_folder *l, const char *name);
 
 /* ---- stories ---- */
 

@@ -65,7 +65,8 @@ Test(changes, a_step_of_3_sigma_is_located_within_one_point)
     }
 }
 
-Test(changes, larger_steps_settle_after_five_or_six_points)
+/* Six for most; a point that had to be held does not count. */
+Test(changes, larger_steps_settle_after_five_to_seven_points)
 {
     rng r = rng_make(12, 0);
     double y[60];
@@ -75,7 +76,7 @@ Test(changes, larger_steps_settle_after_five_or_six_points)
         for (size_t i = 30; i < 60; i++)
             y[i] += 8;
         const size_t count = changes_find(y, 60, found);
-        cr_assert(count == 1 && found[0].at == 30 && found[0].known <= 35, "trial %zu: %zu changes, first at %zu known at %zu", t, count,
+        cr_assert(count == 1 && found[0].at == 30 && found[0].known <= 36, "trial %zu: %zu changes, first at %zu known at %zu", t, count,
                   found[0].at, found[0].known);
         cr_assert(fabs(found[0].after - found[0].before - 8) < 3, "trial %zu: size %g", t, found[0].after - found[0].before);
     }
@@ -122,6 +123,19 @@ Test(changes, lone_spikes_never_count)
         cr_assert(there <= (fabs(sizes[s]) < 10), "spikes of %g: %zu of %d are changes", sizes[s], there, TRIALS);
         cr_assert(alarms <= TRIALS / 100, "spikes of %g: %zu of %d series show a change", sizes[s], alarms, TRIALS);
     }
+}
+
+/* Drawn, not made up: noise that stands high by chance behind a spike. Held within its neighbours, the spike was still the point
+ * that made it a change (5.2 against 5). */
+Test(changes, spike_does_not_complete_a_chance_step)
+{
+    const double y[] = {0.32,  -0.01, -0.64, -0.62, -0.19, 1.19,  -0.27, -2.49, 0.50,  -0.24, -0.63, -0.53, -0.99, 0.06,  -0.30,
+                        -0.10, 0.63,  1.56,  0.41,  0.71,  -0.12, 0.66,  0.44,  -0.34, -0.03, -0.63, -0.62, 0.17,  0.45,  -0.43,
+                        -1.39, 5.99,  1.60,  2.37,  0.96,  1.84,  1.80,  0.47,  0.68,  0.43,  1.34,  -0.97, 0.42,  0.04,  0.04,
+                        0.58,  0.88,  -0.46, 0.97,  1.11,  -0.43, -1.16, -2.75, -0.55, 0.50,  0.40,  -1.85, 1.18,  -1.14, -0.33};
+    change found[12];
+    const size_t count = changes_find(y, sizeof y / sizeof y[0], found);
+    cr_assert(count == 0, "%zu changes, first at %zu", count, found[0].at);
 }
 
 Test(changes, spikes_do_not_hide_or_move_a_step)

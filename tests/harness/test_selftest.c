@@ -1,8 +1,8 @@
-/* What selftest stands on: noise of the kind it says, gates that flag what they must, replay, rates. */
+/* What selftest stands on: noise of the kind it says, gates that flag what they must, replay, change points, slopes, rates. */
 #include <criterion/criterion.h>
 #include <math.h>
 
-#include "harness/selftest.h"
+#include "harness/selftest_parts.h"
 #include "harness/stats.h"
 
 Test(selftest, intervals_cover_whatever_the_noise)
@@ -56,6 +56,43 @@ Test(selftest, replay_shifts_what_was_recorded)
     const selftest_tally none = selftest_replayed(from, 2, 0, 50, 1), five = selftest_replayed(from, 2, 0.05, 50, 1);
     cr_assert(none.pass == none.cases && none.cases == 600, "%zu of %zu pass", none.pass, none.cases);
     cr_assert(five.regressed == five.cases && five.flagged_gates == 50, "%zu of %zu regressed", five.regressed, five.cases);
+}
+
+Test(selftest, gates_tell_the_change_that_they_saw)
+{
+    const selftest_tally five = selftest_simulated(log(1.05), 50, 5);
+    const double mean = exp(five.log_ratios / (double)five.cases);
+    cr_assert(fabs(mean - 1.05) < 0.002, "5%% slower is told as a factor of %g", mean);
+}
+
+Test(selftest, steps_are_located_and_nothing_is_where_none_was)
+{
+    enum { SERIES = 600 };
+    const size_t three = selftest_steps(3, SERIES, 1), none = selftest_steps(0, SERIES, 1);
+    cr_assert(three * 100 >= SERIES * 95, "%zu of %d located", three, SERIES);
+    cr_assert(none <= 2, "%zu of %d series without a step have one", none, SERIES);
+}
+
+Test(selftest, spikes_are_no_changes)
+{
+    enum { SERIES = 1000 };
+    const selftest_spike_tally t = selftest_spikes(SERIES, 1);
+    cr_assert(t.series == SERIES && t.at_spike == 0 && t.elsewhere <= 5, "%zu at the spike, %zu elsewhere", t.at_spike, t.elsewhere);
+}
+
+/* Every round n^1.5 but one, each round with a speed of its own: rounds divide it out, and the median passes over the odd one. */
+Test(selftest, slope_is_that_of_most_rounds)
+{
+    enum { ROUNDS = 9 };
+    const double n[] = {4096, 9216, 16384};
+    double y[3 * ROUNDS], slope, lo, hi;
+    for (size_t r = 0; r < ROUNDS; r++)
+        for (size_t i = 0; i < 3; i++)
+            y[3 * r + i] = (double)(1 + r) * pow(n[i], r == 4 ? 3 : 1.5);
+    selftest_slope(n, y, 3, ROUNDS, &slope, &lo, &hi);
+    cr_assert(fabs(slope - 1.5) < 1e-9 && fabs(lo - 1.5) < 1e-9 && fabs(hi - 1.5) < 1e-9, "%g, %g to %g", slope, lo, hi);
+    selftest_slope(n, y, 3, 5, &slope, &lo, &hi);
+    cr_assert(fabs(lo - 1.5) < 1e-9 && fabs(hi - 3) < 1e-9, "five rounds: %g to %g", lo, hi);
 }
 
 /* Wilson (1927): 0 of 10 reaches to z^2 / (10 + z^2); intervals lie symmetric about hits and misses. */

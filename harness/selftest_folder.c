@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-attn_status scratch_open(scratch *l, attn_error *err)
+attn_status selftest_folder_open(selftest_folder *l, attn_error *err)
 {
     const char *named = getenv("TMPDIR"), *where = named && *named ? named : "/tmp";
     const int length = snprintf(l->folder, sizeof l->folder, "%s/attnlab-selftest-XXXXXX", where);
@@ -16,22 +16,22 @@ attn_status scratch_open(scratch *l, attn_error *err)
     return attn_fail(err, ATTN_EIO, "cannot make a folder in %s ($TMPDIR): %s", where, strerror(errno));
 }
 
-void scratch_close(scratch *l)
+void selftest_folder_close(selftest_folder *l)
 {
     if (*l->folder)
         rmdir(l->folder);
 }
 
-void scratch_path(const scratch *l, char out[300], const char *name)
+void selftest_file(const selftest_folder *l, char out[300], const char *name)
 {
     snprintf(out, 300, "%s/%s", l->folder, name);
 }
 
-void scratch_remove(const scratch *l, const char *name)
+void selftest_remove(const selftest_folder *l, const char *name)
 {
     static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
     char file[300], path[320];
-    scratch_path(l, file, name);
+    selftest_file(l, file, name);
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
         snprintf(path, sizeof path, "%s%s", file, ends[i]);
         unlink(path);
