@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text_width.h"
+#include "harness/terminal.h"
 
 struct emitter {
     FILE *out;
@@ -13,6 +14,7 @@ struct emitter {
     const emit_column *columns;
     size_t count;
     size_t rows;
+    size_t room; /* tables that are wider are folded; 0: none */
     enum { ALWAYS, WITH_VALUES, HIDDEN } *shown; /* of each column, in tables */
     /* table and md: the cells of all rows, titled columns only, row after row */
     char **cells;
@@ -233,11 +235,18 @@ static void markdown_cell(FILE *out, const char *text)
     }
 }
 
+/* Columns of a table that stand beside each other: those below `lead`, and those from `begin` on, before `end`. */
+typedef struct block {
+    size_t lead, begin, end;
+} block;
+
 /* One line of cells, the titles or a row. `left` says which columns are text. */
-static void line(const emitter *e, char *const *cells, size_t n, const size_t *widths, const bool *left)
+static void line(const emitter *e, char *const *cells, block b, const size_t *widths, const bool *left)
 {
     bool md = e->format == EMIT_MD;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = b.lead ? 0 : b.begin; i < b.end; i++) {
+        if (i == b.lead && i < b.begin)
+            i = b.begin;
         size_t gap = widths[i] - text_width(cells[i]);
         fputs(md ? (i ? " | " : "| ") : (i ? "  " : ""), e->out);
         if (!left[i])
@@ -246,7 +255,7 @@ static void line(const emitter *e, char *const *cells, size_t n, const size_t *w
             markdown_cell(e->out, cells[i]);
         else
             fputs(cells[i], e->out);
-        if (left[i] && (md || i + 1 < n))
+        if (left[i] && (md || i + 1 < b.end))
             pad(e->out, gap);
     }
     fputs(md ? " |\n" : "\n", e->out);
@@ -280,6 +289,41 @@ static void hide_empty(emitter *e)
     }
 }
 
+/* Titles and rows of a block. */
+static void print_block(const emitter *e, char *const *titles, size_t n, block b, const size_t *widths, const bool *left)
+{
+    line(e, titles, b, widths, left);
+    if (e->format == EMIT_MD) {
+        for (size_t i = 0; i < n; i++) {
+            fputs(i ? " | " : "| ", e->out);
+            for (size_t k = 0; k + 1 < (widths[i] > 3 ? widths[i] : 3); k++)
+                fputc('-', e->out);
+            fputc(left[i] ? '-' : ':', e->out);
+        }
+        fputs(" |\n", e->out);
+    }
+    for (size_t i = 0; n && i + n <= e->cell_count; i += n)
+        line(e, e->cells + i, b, widths, left);
+}
+
+/* A table that is too wide goes on below, after an empty line, with the columns that fill a third of the room again: they tell rows apart. */
+static void print_folded(const emitter *e, char *const *titles, size_t n, const size_t *widths, const bool *left)
+{
+    enum { GAP = 2 };
+    size_t lead = 0, lead_width = 0;
+    while (lead + 1 < n && lead_width + widths[lead] + GAP <= e->room / 3)
+        lead_width += widths[lead++] + GAP;
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        size_t used = begin ? lead_width + widths[begin] : widths[begin];
+        /* One that fits nowhere may as well stand here. */
+        for (end = begin + 1; end < n && (used + GAP + widths[end] <= e->room || (used <= e->room && lead_width + widths[end] > e->room)); end++)
+            used += GAP + widths[end];
+        if (begin)
+            fputc('\n', e->out);
+        print_block(e, titles, n, (block){begin ? lead : 0, begin, end}, widths, left);
+    }
+}
+
 static void print_table(emitter *e)
 {
     hide_empty(e);
@@ -307,18 +351,13 @@ static void print_table(emitter *e)
             widths[i % n] = width;
         left[i % n] |= !numeric(e->cells[i]) && strcmp(e->cells[i], "-") != 0;
     }
-    line(e, titles, n, widths, left);
-    if (e->format == EMIT_MD) {
-        for (size_t i = 0; i < n; i++) {
-            fputs(i ? " | " : "| ", e->out);
-            for (size_t k = 0; k + 1 < (widths[i] > 3 ? widths[i] : 3); k++)
-                fputc('-', e->out);
-            fputc(left[i] ? '-' : ':', e->out);
-        }
-        fputs(" |\n", e->out);
-    }
-    for (size_t i = 0; n && i + n <= e->cell_count; i += n)
-        line(e, e->cells + i, n, widths, left);
+    size_t width = 0;
+    for (size_t i = 0; i < n; i++)
+        width += widths[i] + (i ? 2 : 0);
+    if (e->format == EMIT_TABLE && e->room && width > e->room)
+        print_folded(e, titles, n, widths, left);
+    else
+        print_block(e, titles, n, (block){0, 0, n}, widths, left);
 cleanup:
     for (size_t i = 0; titles && i < n; i++)
         free(titles[i]);
@@ -334,7 +373,7 @@ emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, si
     emitter *e = calloc(1, sizeof *e);
     if (!e)
         return NULL;
-    *e = (emitter){.out = out, .format = format, .columns = columns, .count = count, .shown = calloc(count + 1, sizeof *e->shown)};
+    *e = (emitter){.out = out, .format = format, .columns = columns, .count = count, .room = terminal_columns(out), .shown = calloc(count + 1, sizeof *e->shown)};
     if (!e->shown) {
         free(e);
         return NULL;
@@ -350,6 +389,11 @@ emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, si
         fputs("\r\n", out);
     }
     return e;
+}
+
+void emit_fold(emitter *e, size_t width)
+{
+    e->room = width;
 }
 
 void emit_optional(emitter *e, const char *name)

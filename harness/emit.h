@@ -1,6 +1,7 @@
 /* Rows of results in five formats, from one description of the columns.
  *
- *   table  aligned, for people: only columns with a title, values with units and sensible digits
+ *   table  aligned, for people: only columns with a title, values with units and sensible digits; on a terminal that is too
+ *          narrow, columns go on in further blocks, each with the first columns again
  *   md     the same as a Markdown table
  *   csv    every column, raw values, header line; RFC 4180 quoting
  *   json   one array of objects; jsonl: one object a line
@@ -54,6 +55,8 @@ typedef struct emitter emitter;
 /* Rows are written as they come, except for table and md, which need all widths and print on close.
  * NULL: out of memory. */
 emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, size_t count);
+/* Folds tables wider than this, as emit_open() does on a terminal; 0: none. */
+void emit_fold(emitter *e, size_t width);
 /* Leaves a column out of tables in which no row has a value for it. */
 void emit_optional(emitter *e, const char *name);
 void emit_row(emitter *e, const emit_value *values);

@@ -2,20 +2,15 @@
 #include "harness/progress.h"
 
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "harness/terminal.h"
 
 enum { BAR = 20 };
 
 progress progress_start(FILE *out, size_t total)
 {
     return (progress){.out = out, .on = total && isatty(fileno(out)), .total = total};
-}
-
-static int columns(FILE *out)
-{
-    struct winsize size;
-    return ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
 }
 
 void progress_show(const progress *p, const char *doing, const char *detail)
@@ -28,7 +23,7 @@ void progress_show(const progress *p, const char *doing, const char *detail)
     memset(bar, '#', full < BAR ? full : BAR);
     bar[BAR] = '\0';
     snprintf(line, sizeof line, "[%s] %zu/%zu  %s  %s", bar, p->done, p->total, doing, detail);
-    fprintf(p->out, "\r\033[K%.*s", columns(p->out) - 1, line); /* one that wraps could not be removed */
+    fprintf(p->out, "\r\033[K%.*s", (int)terminal_columns(p->out) - 1, line); /* one that wraps could not be removed */
     fflush(p->out);
 }
 

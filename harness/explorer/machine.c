@@ -7,6 +7,7 @@
 #include "base/cpu.h"
 #include "base/cpu_speed.h"
 #include "harness/analyze.h"
+#include "harness/terminal.h"
 #include "kernels/kernel.h"
 
 extern const kernel kernel_avx2, kernel_avx512;
@@ -50,6 +51,13 @@ size_t attn_kernel_count(void)
 const char *cpu_model(void)
 {
     return "unknown";
+}
+
+/* Nothing here is a terminal. */
+size_t terminal_columns(FILE *stream)
+{
+    (void)stream;
+    return 0;
 }
 
 /* Nanoseconds are cycles here. */

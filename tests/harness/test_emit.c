@@ -119,3 +119,28 @@ Test(emit, reals_survive_json)
         free(text);
     }
 }
+
+/* Columns that do not fit go on below, with the first ones again; what fits stays as it is. */
+Test(emit, folds_wide_tables)
+{
+    static const emit_column wide[] = {{"spec", "pattern", EMIT_PLAIN}, {"n", "n", EMIT_PLAIN}, {"first", "the first of them", EMIT_PLAIN},
+                                       {"second", "the second of them", EMIT_PLAIN}, {"third", "a third", EMIT_PLAIN}};
+    for (int room = 0; room <= 80; room += 40) {
+        char *text = NULL;
+        size_t size;
+        FILE *out = open_memstream(&text, &size);
+        emitter *e = emit_open(out, EMIT_TABLE, wide, 5);
+        emit_fold(e, (size_t)room);
+        emit_row(e, (emit_value[]){emit_text("dense"), emit_int(4096), emit_int(1), emit_int(2), emit_int(3)});
+        cr_assert(emit_close(e) && fclose(out) == 0);
+        if (room == 40)
+            cr_assert_str_eq(text, "pattern     n  the first of them\n"
+                                   "dense    4096                  1\n"
+                                   "\n"
+                                   "pattern  the second of them  a third\n"
+                                   "dense                     2        3\n");
+        else
+            cr_assert(!strstr(text, "\n\n") && strstr(text, "a third"), "%d: %s", room, text);
+        free(text);
+    }
+}
