@@ -92,6 +92,12 @@ attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const 
 
 /* ---- wisdom ---- */
 
+bool plan_measured_better(double ns, double than, bool first)
+{
+    const double clearly_less = 0.98; /* of the time of the kernel that is taken otherwise */
+    return ns < (first ? clearly_less : 1) * than;
+}
+
 /* The entry for the first kernel of the list, or for another that was measured to be faster; NULL: none. */
 static const kernel *recall(const attn_problem *problem, const kernel *const *list, size_t count, choice *c, double *ns)
 {
@@ -100,7 +106,7 @@ static const kernel *recall(const attn_problem *problem, const kernel *const *li
         char *key = wisdom_key(problem, list[i], plan_threads(problem));
         choice found;
         double time;
-        if (key && wisdom_find(key, &found, &time) && (!best || time < *ns)) {
+        if (key && wisdom_find(key, &found, &time) && (!best || plan_measured_better(time, *ns, best == list[0]))) {
             best = list[i];
             *c = found;
             *ns = time;

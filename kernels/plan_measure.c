@@ -134,14 +134,26 @@ static void run_all(contest *x, const void *q, const void *k, const void *v, voi
         }
 }
 
-/* The best of one kernel, or of all (NULL); SIZE_MAX: none ran. */
+/* The best of one kernel; SIZE_MAX: none ran. */
 static size_t winner(const contest *x, const kernel *k)
 {
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < x->count; i++)
-        if (x->ns[i] > 0 && (!k || x->plans[i]->kernel == k) &&
+        if (x->ns[i] > 0 && x->plans[i]->kernel == k &&
             (best == SIZE_MAX || x->ns[i] < (best == 0 ? clearly : 1) * x->ns[best]))
             best = i;
+    return best;
+}
+
+/* The best of all, as it will be recalled: from what is learned of each kernel, by the same rule. */
+static size_t winner_of_all(const contest *x, const kernel *const *list, size_t count)
+{
+    size_t best = winner(x, list[0]);
+    for (size_t i = 1; i < count; i++) {
+        const size_t other = winner(x, list[i]);
+        if (other != SIZE_MAX && (best == SIZE_MAX || plan_measured_better(x->ns[other], x->ns[best], x->plans[best]->kernel == list[0])))
+            best = other;
+    }
     return best;
 }
 
@@ -183,7 +195,7 @@ attn_status plan_measure(attn_plan **out, const attn_problem *problem, const ker
     run_all(&x, q, k, v, o);
     for (size_t i = 0; i < count; i++)
         learn(&x, problem, list[i]);
-    size_t best = winner(&x, NULL);
+    const size_t best = winner_of_all(&x, list, count);
     attn_plan *plan = x.plans[best];
     x.plans[best] = NULL;
     plan->chosen_by = "measurement";
