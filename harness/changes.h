@@ -21,7 +21,7 @@
 
 enum { CHANGES_RUN = 5, CHANGES_WINDOW = 100 };
 
-/* Independent normal noise gets there about once in 150000 points (20 of 50000 series of 60 points showed a change); a step of 3
+/* Independent normal noise gets there about once in 250000 points (12 of 50000 series of 60 points showed a change); a step of 3
  * standard deviations after 20 points or more is found, five to seven points later, within one point in 96% of series. */
 #define CHANGES_DEVIATE 5.0
 

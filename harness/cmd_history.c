@@ -301,7 +301,7 @@ const command cmd_changepoints = {
     .summary = "where the level of a cell changed for good",
     .details =
         "Fits steps to the logarithms of each series of 'attnlab history', in order of time. A change needs five visits on "
-        "either side and a likelihood ratio that independent noise would reach about once in 150000 visits; the newest must still "
+        "either side and a likelihood ratio that independent noise would reach about once in 250000 visits; the newest must still "
         "stand at the new level. A visit that stands out alone is neither a change nor hides one. The newest visit counts once "
         "another program has been measured after it, and what was found stays found when runs are added.\n"
         "\n"
