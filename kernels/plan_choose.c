@@ -94,7 +94,7 @@ attn_status plan_create_for(attn_plan **out, const attn_problem *problem, const 
 
 bool plan_measured_better(double ns, double than, bool first)
 {
-    const double clearly_less = 0.98; /* of the time of the kernel that is taken otherwise */
+    const double clearly_less = 0.98; /* of the time of what is taken otherwise */
     return ns < (first ? clearly_less : 1) * than;
 }
 

@@ -16,7 +16,6 @@
 static const double budget_ns = 1e9;
 static const double slow = 1.5;     /* of the best time: not run again */
 static const double hopeless = 4;   /* of the formula's lane-keys: not tried */
-static const double clearly = 0.98; /* of the time of what is predicted to be best: taken instead */
 enum { MOST_ROUNDS = 30 };
 
 typedef struct contest {
@@ -140,7 +139,7 @@ static size_t winner(const contest *x, const kernel *k)
     size_t best = SIZE_MAX;
     for (size_t i = 0; i < x->count; i++)
         if (x->ns[i] > 0 && x->plans[i]->kernel == k &&
-            (best == SIZE_MAX || x->ns[i] < (best == 0 ? clearly : 1) * x->ns[best]))
+            (best == SIZE_MAX || plan_measured_better(x->ns[i], x->ns[best], best == 0)))
             best = i;
     return best;
 }

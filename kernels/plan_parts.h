@@ -108,7 +108,8 @@ attn_status plan_measure(attn_plan **out, const attn_problem *problem, const ker
 bool plan_may_lose_to(const attn_plan *plan, const kernel *k);
 bool plan_loses_to(const attn_plan *plan, const attn_plan *other);
 
-/* Whether a time measured with one kernel makes it worth taking instead of another; the `first` of the list keeps its place in doubt. */
+/* Whether one measured time makes a plan worth taking instead of another; what is predicted to be best, the `first`, keeps its place
+ * in doubt. */
 bool plan_measured_better(double ns, double than, bool first);
 
 /* EINVAL: sizes, names or numbers of a problem that cannot be. */

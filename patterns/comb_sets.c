@@ -298,7 +298,7 @@ static void join_intervals(comb_list *l)
 {
     size_t kept = 0;
     if (!l->failed)
-        qsort(l->at, l->count, sizeof *l->at, by_begin);
+        comb_list_sort(l);
     for (size_t c = 0; c < l->count; c++) {
         attn_comb of = {l->at[c].begin, comb_end(&l->at[c]) - l->at[c].begin, 0, 1}, *last = kept ? &l->at[kept - 1] : NULL;
         if (last && of.begin <= last->begin + last->width)

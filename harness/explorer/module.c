@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "harness/analyze.h"
+#include "harness/emit.h"
 #include "harness/explore.h"
 #include "harness/explorer/machine.h"
 
@@ -51,23 +52,12 @@ static const char *answer_end(void)
     return answer.out && fclose(answer.out) == 0 ? answer.text : "{\"error\": \"out of memory\"}";
 }
 
-static void put_text(FILE *out, const char *text)
-{
-    fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)(text ? text : ""); *c; c++)
-        if (*c == '"' || *c == '\\' || *c < 0x20)
-            fprintf(out, "\\u%04x", *c);
-        else
-            fputc(*c, out);
-    fputc('"', out);
-}
-
 static const char *answer_error(const char *message)
 {
     FILE *out = answer_begin();
     if (out) {
         fputs("{\"error\": ", out);
-        put_text(out, message);
+        emit_json_string(out, message);
         fputc('}', out);
     }
     return answer_end();
@@ -80,12 +70,12 @@ static void put_params(FILE *out, const attn_param *params)
     fputs("[", out);
     for (size_t k = 0; params && params[k].key; k++) {
         fprintf(out, "%s{\"key\": \"%s\", \"min\": %zu, \"max\": %zu, \"fallback\": ", k ? ", " : "", params[k].key, params[k].min, params[k].max);
-        put_text(out, params[k].fallback);
+        emit_json_string(out, params[k].fallback);
         fputs(", \"help\": ", out);
-        put_text(out, params[k].help);
+        emit_json_string(out, params[k].help);
         fputs(", \"choices\": ", out);
         if (params[k].choices)
-            put_text(out, params[k].choices);
+            emit_json_string(out, params[k].choices);
         else
             fputs("null", out);
         fputc('}', out);
@@ -101,9 +91,9 @@ EXPORT(registry) const char *registry(void)
     for (size_t k = 0; out && k < attn_pattern_count(); k++) {
         const attn_pattern *p = attn_pattern_at(k);
         fputs(k ? ", {\"name\": " : "{\"name\": ", out);
-        put_text(out, p->name);
+        emit_json_string(out, p->name);
         fputs(", \"summary\": ", out);
-        put_text(out, p->summary);
+        emit_json_string(out, p->summary);
         fputs(", \"params\": ", out);
         put_params(out, p->params);
         fputc('}', out);
@@ -155,19 +145,19 @@ static void put_side(FILE *out, const explore *x)
 {
     const size_t params = explore_params(x);
     fputs("{\"text\": ", out);
-    put_text(out, attn_spec_text(x->spec));
+    emit_json_string(out, attn_spec_text(x->spec));
     fputs(", \"resolved\": ", out);
-    put_text(out, attn_layout_text(x->layout));
+    emit_json_string(out, attn_layout_text(x->layout));
     fputs(", \"pattern\": ", out);
-    put_text(out, attn_spec_pattern(x->spec)->name);
+    emit_json_string(out, attn_spec_pattern(x->spec)->name);
     fprintf(out, ", \"heads\": %zu, \"causal\": %s, \"by_pairs\": %s, \"values\": {", attn_layout_distinct_heads(x->layout),
             attn_layout_causal(x->layout) ? "true" : "false", x->by_pairs ? "true" : "false");
     for (size_t k = 0; k < params; k++) {
         char value[64];
         fputs(k ? ", " : "", out);
-        put_text(out, explore_param_name(x, k));
+        emit_json_string(out, explore_param_name(x, k));
         fputs(": ", out);
-        put_text(out, explore_param_value(x, k, value, sizeof value));
+        emit_json_string(out, explore_param_value(x, k, value, sizeof value));
     }
     fputc('}', out);
 }
@@ -188,7 +178,7 @@ EXPORT(set_side) const char *set_side(size_t which, size_t n, size_t heads, size
     if (out) {
         put_side(out, &s.x);
         fputs(", \"hops_error\": ", out);
-        put_text(out, reached ? "" : unreached.message);
+        emit_json_string(out, reached ? "" : unreached.message);
         fputc('}', out);
     }
     return answer_end();
@@ -246,7 +236,7 @@ EXPORT(why) const char *why(size_t which, size_t head, size_t i, size_t j)
     if (out) {
         fprintf(out, "{\"allowed\": %s, \"reached\": %s, \"why\": ", attn_layout_allows(x->layout, x->head, i, j) ? "true" : "false",
                 !over->layout ? "null" : attn_layout_allows(over->layout, 0, i, j) ? "true" : "false");
-        put_text(out, text);
+        emit_json_string(out, text);
         fputc('}', out);
     }
     return answer_end();

@@ -57,7 +57,7 @@ typedef struct attn_explanation {
 /* Plans `problem` as attn_plan_create() does, and what could have been instead. Fails as that does. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_plan_explain(attn_explanation **out, const attn_problem *problem,
                                                        attn_error *err);
-/* The same without what could have been: of the candidates only those that planning itself looked at. Several times as fast. */
+/* The same without what could have been: of the candidates only those that planning itself looked at. No other plan is made. */
 ATTN_API ATTN_MUST_CHECK attn_status attn_plan_predict(attn_explanation **out, const attn_problem *problem,
                                                        attn_error *err);
 ATTN_API void attn_explanation_destroy(attn_explanation *e);

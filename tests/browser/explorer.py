@@ -99,11 +99,12 @@ def differences(a, b, at=""):
         return [d for k, (x, y) in enumerate(zip(a, b)) for d in differences(x, y, f"{at}[{k}]")]
     near = isinstance(a, (int, float)) and isinstance(b, (int, float)) and abs(a - b) <= 1e-9 * max(abs(a), abs(b))
     loose = at.startswith(".spectral_gap") and isinstance(a, (int, float)) and isinstance(b, (int, float)) and abs(a - b) < 1e-6
-    return [] if a == b or near or loose or at == ".analysis_bytes" or at.startswith(".class_step") else [f"{at}: {a} and {b}"]
+    return [] if a == b or near or loose or at == ".analysis_bytes" else [f"{at}: {a} and {b}"]
 
 
 def analyzed(spec, n, sections):
-    return json.loads(output("analyze", spec, "-n", str(n), "--sections", ",".join(sections), "-o", "json"))[0]
+    # The page plans for AVX2: what tiles there are in the planner's order depends on it.
+    return json.loads(output("analyze", spec, "-n", str(n), "--sections", ",".join(sections), "-o", "json", env={**os.environ, "ATTN_DISABLE_CPU": "avx512"}))[0]
 
 
 def counted(spec, n, sections):
@@ -121,7 +122,7 @@ listed = [row["name"] for row in json.loads(output("list", "patterns", "-o", "js
 expect(sorted(zoo + ["expr"]) == sorted(listed), f"the page has the {len(listed)} patterns of the program")
 composed = ["heads(local:k=5, strided:l=16,head=column)", "layers(local:k=7, strided:l=32,head=column)", "dense - local:k=20", 'expr:"i-j < 9 || j % 32 >= 28"']
 for spec in zoo + composed:
-    parts = ["pairs", "reach", "graph"]
+    parts = ["pairs", "reach", "graph", "tiles"]
     wrong = differences(analyzed(spec, 300, parts), counted(spec, 300, parts))
     expect(not wrong, f"{spec}: numbers of n = 300 equal those of attnlab analyze" + "".join("\n       " + w for w in wrong[:4]))
 for spec in ["dense", "local", "strided", "fixed", "dense:causal=0", "longformer", "phi3", "swin"]:

@@ -3,6 +3,7 @@
 
 #include <criterion/criterion.h>
 #include <ftw.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,4 +153,32 @@ bool one_complaint(const outcome *o, const char *word, ...)
         all = strstr(o->err, word) != NULL;
     va_end(words);
     return all;
+}
+
+const char *ask(const char *database, const char *sql, const char *parameter)
+{
+    static char ring[8][1024];
+    static size_t next;
+    char *out = ring[next++ % 8];
+    sqlite3 *db;
+    sqlite3_stmt *query = NULL;
+    cr_assert(sqlite3_open(database, &db) == SQLITE_OK, "cannot open %s", database);
+    sqlite3_busy_timeout(db, 5000);
+    cr_assert(sqlite3_prepare_v2(db, sql, -1, &query, NULL) == SQLITE_OK, "%s: %s", sql, sqlite3_errmsg(db));
+    if (parameter)
+        sqlite3_bind_text(query, 1, parameter, -1, SQLITE_STATIC);
+    const char *text = sqlite3_step(query) == SQLITE_ROW ? (const char *)sqlite3_column_text(query, 0) : NULL;
+    snprintf(out, sizeof ring[0], "%s", text ? text : "");
+    sqlite3_finalize(query);
+    sqlite3_close(db);
+    return out;
+}
+
+const char *place(const char *name)
+{
+    static char kept[64][512];
+    static size_t next;
+    char *path = kept[next++ % 64];
+    snprintf(path, sizeof kept[0], "%s", scratch_path(name));
+    return path;
 }

@@ -33,4 +33,10 @@ bool file_exists(const char *path);
 char *read_whole_file(const char *path, size_t *size); /* malloc'ed and terminated; size may be NULL */
 void write_whole_file(const char *path, const void *data, size_t size);
 
+/* The first column of a query over a database file as text, in a static ring; "" for null. `parameter` may be NULL. */
+const char *ask(const char *database, const char *sql, const char *parameter);
+
+/* scratch_path() in a buffer that stays: running programs uses up that ring. */
+const char *place(const char *name);
+
 #endif
