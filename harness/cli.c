@@ -25,7 +25,7 @@ typedef struct setting { /* what an option came to */
     size_t number; /* SIZE, or index of a CHOICE */
     size_t *axis;
     size_t axis_count;
-    double seconds;
+    double real; /* of seconds and percentages */
     uint64_t seed;
 } setting;
 
@@ -93,7 +93,8 @@ size_t cli_axis(const args *a, const char *name, const size_t **out)
     return s->axis_count;
 }
 
-double cli_seconds(const args *a, const char *name) { return get(a, name, OPTION_SECONDS)->seconds; }
+double cli_seconds(const args *a, const char *name) { return get(a, name, OPTION_SECONDS)->real; }
+double cli_percent(const args *a, const char *name) { return get(a, name, OPTION_PERCENT)->real / 100; }
 uint64_t cli_seed(const args *a, const char *name) { return get(a, name, OPTION_SEED)->seed; }
 size_t cli_choice(const args *a, const char *name) { return get(a, name, OPTION_CHOICE)->number; }
 
@@ -163,14 +164,14 @@ static attn_status choose(const option *o, const char *text, size_t *out, attn_e
     return attn_fail(err, ATTN_EINVAL, "%s%s %s: not one of %s", dashes(o), o->name, text, o->choices);
 }
 
-static attn_status parse_seconds(const option *o, const char *text, double *out, attn_error *err)
+static attn_status parse_real(const option *o, const char *text, double *out, attn_error *err)
 {
     char *end;
     bool plain = (*text >= '0' && *text <= '9') || *text == '.';
     double value = strtod(text, &end);
     if (!plain || *end || end == text || !isfinite(value) || value <= 0 || value > 1e7 || strpbrk(text, "xX"))
-        return attn_fail(err, ATTN_EINVAL, "%s%s %s: not a time; write seconds above 0, such as 2.5", dashes(o),
-                         o->name, text);
+        return attn_fail(err, ATTN_EINVAL, "%s%s %s: not a %s above 0, such as 2.5", dashes(o), o->name, text,
+                         o->kind == OPTION_PERCENT ? "percentage; write a number" : "time; write seconds");
     *out = value;
     return ATTN_OK;
 }
@@ -213,7 +214,8 @@ static attn_status assign(setting *s, const char *text, attn_error *err)
         return status == ATTN_OK ? ATTN_OK : attn_fail(err, status, "%s%s %s", dashes(o), o->name, reason.message);
     }
     case OPTION_SECONDS:
-        return parse_seconds(o, text, &s->seconds, err);
+    case OPTION_PERCENT:
+        return parse_real(o, text, &s->real, err);
     case OPTION_SEED:
         return parse_seed(o, text, &s->seed, err);
     case OPTION_CHOICE:

@@ -32,6 +32,7 @@ typedef enum option_kind {
     OPTION_SIZE,    /* integer with k or m suffix, in [min, max] */
     OPTION_AXIS,    /* list of sizes: 1k:64k*2 (geometric), 100:500:100 (arithmetic), 64,128; each in [min, max] */
     OPTION_SECONDS, /* positive decimal number */
+    OPTION_PERCENT, /* the same, of a hundred */
     OPTION_SEED,    /* unsigned 64-bit integer */
     OPTION_CHOICE   /* one of choices "a|b|c" */
 } option_kind;
@@ -69,6 +70,7 @@ size_t cli_texts(const args *a, const char *name, const char *const **out);   /*
 size_t cli_size(const args *a, const char *name);
 size_t cli_axis(const args *a, const char *name, const size_t **out);
 double cli_seconds(const args *a, const char *name);
+double cli_percent(const args *a, const char *name); /* as a fraction: 0.01 for 1 */
 uint64_t cli_seed(const args *a, const char *name);
 size_t cli_choice(const args *a, const char *name);                            /* index into choices */
 size_t cli_operands(const args *a, const char *const **out);

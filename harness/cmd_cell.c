@@ -28,7 +28,7 @@ static const option options[] = {
     {"lane", OPTION_CHOICE, "LANE", "how it is measured", "time", 0, 0, LANE_NAMES, false},
     {"stop", OPTION_TEXT, "RULE", "when to stop", NULL, 0, 0, NULL, false},
     {"events", OPTION_TEXT, "FILE", "counter events", NULL, 0, 0, NULL, false},
-    {"inject", OPTION_SECONDS, "PERCENT", "share of the work to be repeated", NULL, 0, 0, NULL, false},
+    {"inject", OPTION_PERCENT, "PERCENT", "share of the work to be repeated", NULL, 0, 0, NULL, false},
     EXT_OPTIONS,
     {0},
 };
@@ -189,7 +189,7 @@ static int run(const args *a)
         if (!cli_given(a, options[i].name) && !may_lack(&options[i]))
             return cli_complain(EXIT_INPUT, "cell needs %s; 'attnlab run' calls it", options[i].name);
     char *start = NULL;
-    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_seconds(a, "inject") / 100, .cold = cli_choice(a, "lane") == LANE_COLD, .events = cli_text(a, "events")};
+    means how = {.lowering = cli_text(a, "lowering"), .inject = cli_percent(a, "inject"), .cold = cli_choice(a, "lane") == LANE_COLD, .events = cli_text(a, "events")};
     attn_status status = metric_set_parse(&set, cli_text(a, "metrics"), (lane)cli_choice(a, "lane"), &err);
     if (!status && cli_given(a, "stop"))
         status = stop_parse(&how.stop, cli_text(a, "stop"), &err);

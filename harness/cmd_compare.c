@@ -24,8 +24,8 @@ static const option options[] = {
     {"blocks", OPTION_SIZE, "B", "blocks to be measured: a fresh process for each arm and cell in each", "12", 1, 10000,
      NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process, about", "0.2", 0, 0, NULL, false},
-    {"threshold", OPTION_SECONDS, "PERCENT", "differences up to this do not matter", "1", 0, 0, NULL, false},
-    {"count-threshold", OPTION_SECONDS, "PERCENT", "the same for instructions, of arms measured in the lane callgrind", "0.25", 0, 0, NULL, false},
+    {"threshold", OPTION_PERCENT, "PERCENT", "differences up to this do not matter", "1", 0, 0, NULL, false},
+    {"count-threshold", OPTION_PERCENT, "PERCENT", "the same for instructions, of arms measured in the lane callgrind", "0.25", 0, 0, NULL, false},
     {"anyway", OPTION_FLAG, NULL, "compare other hosts, compilers, flags, inputs or seeds as well", NULL, 0, 0, NULL, false},
     {"keep-noisy", OPTION_FLAG, NULL, "count disturbed blocks as well", NULL, 0, 0, NULL, false},
     EXT_OPTIONS,
@@ -280,7 +280,7 @@ static int compare(const args *a)
     const bool now = cli_texts(a, "kernel", &given) + cli_texts(a, "p", &given) > 0;
     bool incomparable = false, written = true;
     attn_status status = ATTN_OK, lost = ATTN_OK;
-    compare_request r = {.threshold = cli_seconds(a, "threshold") / 100, .count_threshold = cli_seconds(a, "count-threshold") / 100, .confidence = CONFIDENCE_PERCENT / 100.0,
+    compare_request r = {.threshold = cli_percent(a, "threshold"), .count_threshold = cli_percent(a, "count-threshold"), .confidence = CONFIDENCE_PERCENT / 100.0,
                          .anyway = cli_flag(a, "anyway"), .keep_noisy = cli_flag(a, "keep-noisy")};
     if (now && operands)
         status = attn_fail(&err, ATTN_EINVAL, "\"%s\" names stored runs, --kernel and -p measure now: give one or the other", names[0]);

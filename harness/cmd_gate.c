@@ -17,10 +17,10 @@ static const option options[] = {
     {"blocks", OPTION_SIZE, "B", "blocks of the screen", "12", 6, 10000, NULL, false},
     {"confirm", OPTION_SIZE, "B", "fresh blocks for cells that the screen finds slower", "24", 12, 10000, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process", "0.1", 0, 0, NULL, false},
-    {"threshold", OPTION_SECONDS, "PERCENT", "differences of times up to this do not matter", "1", 0, 0, NULL, false},
+    {"threshold", OPTION_PERCENT, "PERCENT", "differences of times up to this do not matter", "1", 0, 0, NULL, false},
     {"lane", OPTION_CHOICE, "LANE", "what is compared: times, instructions counted by valgrind, or both", "time", 0, 0,
      "time|callgrind|both", false},
-    {"count-threshold", OPTION_SECONDS, "PERCENT", "differences of instructions up to this do not matter", "0.25", 0, 0, NULL, false},
+    {"count-threshold", OPTION_PERCENT, "PERCENT", "differences of instructions up to this do not matter", "0.25", 0, 0, NULL, false},
     {"out", OPTION_TEXT, "DIR", "folder of gate.json, gate.md, gate.xml and verdict (default: DIR/build/gate of the repository)",
      NULL, 0, 0, NULL, false},
     {0},
@@ -105,7 +105,7 @@ cleanup:
 static attn_status judge(gate_cells *c, const gate_suite *suite, const char *const programs[GATE_ARMS], const args *a,
                          bool *null_fired, attn_error *err)
 {
-    const double threshold = cli_seconds(a, "threshold") / 100;
+    const double threshold = cli_percent(a, "threshold");
     bool *null = calloc(c->count + 1, sizeof *null);
     attn_status status = null ? gate_judge(c, threshold, err) : attn_fail(err, ATTN_ENOMEM, "out of memory");
     if (!status)
@@ -135,7 +135,7 @@ static attn_status gate_counts(gate_cells *cells, const gate_suite *suite, const
 {
     gate_cells counted = {0};
     attn_status status = gate_measure(&counted, suite, NULL, programs, GATE_EXACT_BLOCKS, 0, LANE_CALLGRIND, err);
-    if (!status && !gate_judge_counts(&counted, cli_seconds(a, "count-threshold") / 100))
+    if (!status && !gate_judge_counts(&counted, cli_percent(a, "count-threshold")))
         fprintf(stderr, "attnlab: some counts differ by more than %g%% between runs of one program\n", 100 * VERDICT_EXACT);
     if (!status)
         status = gate_cells_append(cells, &counted, err);
@@ -200,8 +200,8 @@ static int gate(const args *a)
         status = gate_counts(&cells, &suite, programs, a, &err);
     if (!status) {
         gate_result r = {.base = base_name, .head = head_name, .base_at = &base, .head_at = &head, .suite = cli_text(a, "suite"),
-                         .threshold = cli_seconds(a, "threshold") / 100,
-                         .count_threshold = cli_seconds(a, "count-threshold") / 100, .cells = &cells, .void_run = null_fired, .verdict = ""};
+                         .threshold = cli_percent(a, "threshold"),
+                         .count_threshold = cli_percent(a, "count-threshold"), .cells = &cells, .void_run = null_fired, .verdict = ""};
         code = conclude(&cells, &r.verdict);
         status = gate_write_reports(folder, &r, &err);
         gate_print_table(stdout, &r, false);

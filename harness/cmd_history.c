@@ -263,7 +263,7 @@ static int show_changes(const args *a)
     attn_status status = read_all(&h, a, &err);
     if (status)
         return cli_fail(status, &err);
-    const double threshold = cli_seconds(a, "threshold") / 100;
+    const double threshold = cli_percent(a, "threshold");
     const emit_style style = style_of(h.at[0].unit);
     const emit_column columns[CHANGE_COLUMNS] = {
         COMMON_COLUMNS, [LAST_GOOD] = {"before_revision", "last of the old", EMIT_PLAIN},
@@ -290,7 +290,7 @@ static int show_changes(const args *a)
 
 static const option change_options[] = {
     FILTERS,
-    {"threshold", OPTION_SECONDS, "PERCENT", "leave out smaller changes", "1", 0, 0, NULL, false},
+    {"threshold", OPTION_PERCENT, "PERCENT", "leave out smaller changes", "1", 0, 0, NULL, false},
     CLI_OPTION_FORMAT,
     {0},
 };

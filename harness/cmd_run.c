@@ -42,7 +42,7 @@ static const option options[] = {
     {"cache", OPTION_CHOICE, "STATE", "hot: operands as the run before left them; cold: flushed from all caches before each timed run", "hot", 0, 0, "hot|cold",
      false},
     {"stop", OPTION_TEXT, "RULE", "when to stop sampling: ci:1%, stdrel:1%, entropy, count:N or time:S (default: ci:1%, looked at often)", NULL, 0, 0, NULL, false},
-    {"inject", OPTION_SECONDS, "PERCENT", "repeat that share of the work, to see who notices", NULL, 0, 0, NULL, false},
+    {"inject", OPTION_PERCENT, "PERCENT", "repeat that share of the work, to see who notices", NULL, 0, 0, NULL, false},
     {"shard", OPTION_TEXT, "I/N", "measure the I-th of N parts of the cells, for N machines; 'attnlab db merge' joins them", NULL, 0, 0, NULL,
      false},
     {"resume", OPTION_FLAG, NULL, "measure only the cells that this program has not measured here; print all",
@@ -146,7 +146,7 @@ static attn_status make_request(run_request *out, const args *a, attn_error *err
         .stop = cli_text(a, "stop"),
         .ext_timeout = cli_seconds(a, "ext-timeout"),
         .lane = (lane)cli_choice(a, "lane"),
-        .inject = cli_seconds(a, "inject") / 100,
+        .inject = cli_percent(a, "inject"),
         .events = cli_text(a, "events"),
     };
     r.spec_count = cli_texts(a, "p", &r.specs);
