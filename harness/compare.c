@@ -61,17 +61,19 @@ static const char arm_query[] =
     "FROM measurements m JOIN cells c ON c.id = m.cell JOIN runs r ON r.id = m.run"
     "  JOIN hosts h ON h.id = r.host JOIN builds b ON b.id = r.build "
     "WHERE m.status = 'finished' AND (ns IS NOT NULL OR instructions IS NOT NULL)"
-    "  AND (r.label = ?1 OR r.run_id = ?1 OR (length(?1) >= 7 AND ?1 NOT GLOB '*[^0-9a-f]*' AND b.revision GLOB ?1 || '*'))"
+    "  AND (?2 IS NULL OR c.kernel = ?2) AND (?3 IS NULL OR r.label = ?3) AND (?4 IS NULL OR substr(r.run_id, 1, length(?4)) = ?4)"
+    "  AND (?1 IS NULL OR r.label = ?1 OR r.run_id = ?1 OR (length(?1) >= 7 AND ?1 NOT GLOB '*[^0-9a-f]*' AND b.revision GLOB ?1 || '*'))"
     " ORDER BY m.started, m.id";
 
-static attn_status arm_read(arm *out, store *s, const char *name, attn_error *err)
+static attn_status arm_read(arm *out, store *s, const compare_request *r, const char *name, const char *kernel, attn_error *err)
 {
+    const char *const texts[] = {name, kernel, r->label, r->run_id};
     sqlite3_stmt *q = NULL;
     attn_status status = ATTN_OK;
     size_t capacity = 0;
     int rc = sqlite3_prepare_v2(store_handle(s), arm_query, -1, &q, NULL);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_text(q, 1, name, -1, SQLITE_STATIC);
+    for (int t = 0; t < 4 && rc == SQLITE_OK; t++)
+        rc = sqlite3_bind_text(q, t + 1, texts[t], -1, SQLITE_STATIC);
     while (rc == SQLITE_OK && !status && (rc = sqlite3_step(q)) == SQLITE_ROW) {
         rc = SQLITE_OK;
         if (out->count == capacity) {
@@ -99,7 +101,7 @@ static attn_status arm_read(arm *out, store *s, const char *name, attn_error *er
     if (!status && !out->count)
         status = attn_fail(err, ATTN_EINVAL,
                            "%s: no run has the label, the id or the commit \"%s\"; `attnlab db sql \"SELECT DISTINCT label FROM "
-                           "runs\"` lists labels", store_file(s), name);
+                           "runs\"` lists labels", store_file(s), name ? name : kernel);
     return status;
 }
 
@@ -295,13 +297,27 @@ static attn_status judge_family(comparisons *c, attn_error *err)
     return status;
 }
 
+/* By pattern, then n, then the rest: what was measured in random order comes out in one that can be read. */
+static int by_cell(const void *left, const void *right)
+{
+    const comparison *a = left, *b = right;
+    const int texts[] = {strcmp(a->spec_a, b->spec_a), strcmp(a->dtype, b->dtype), strcmp(a->direction, b->direction)};
+    const int64_t numbers[][2] = {{a->n, b->n}, {a->dim, b->dim}, {a->heads, b->heads}, {a->kv_heads, b->kv_heads}, {a->batch, b->batch}, {a->threads, b->threads}};
+    if (texts[0])
+        return texts[0];
+    for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)
+        if (numbers[k][0] != numbers[k][1])
+            return numbers[k][0] < numbers[k][1] ? -1 : 1;
+    return texts[1] ? texts[1] : texts[2];
+}
+
 attn_status compare_read(comparisons *out, store *s, const compare_request *r, attn_error *err)
 {
     arm a = {0}, b = {0};
     *out = (comparisons){0};
-    attn_status status = arm_read(&a, s, r->a, err);
+    attn_status status = arm_read(&a, s, r, r->a, r->kernel_a, err);
     if (!status)
-        status = arm_read(&b, s, r->b, err);
+        status = arm_read(&b, s, r, r->b, r->kernel_b, err);
     if (status)
         goto cleanup;
     const bool specs = !(one_spec(&a) && one_spec(&b));
@@ -330,9 +346,11 @@ attn_status compare_read(comparisons *out, store *s, const compare_request *r, a
     if (!status && !out->count)
         status = attn_fail(err, ATTN_EINVAL,
                            "\"%s\" and \"%s\" have no cell in common: %zu and %zu cells differ in pattern, n, heads, d, dtype or "
-                           "threads", r->a, r->b, out->only_a, out->only_b);
+                           "threads", r->a ? r->a : r->kernel_a, r->b ? r->b : r->kernel_b, out->only_a, out->only_b);
     if (!status)
         status = judge_family(out, err);
+    if (!status)
+        qsort(out->at, out->count, sizeof *out->at, by_cell);
 cleanup:
     arm_free(&a);
     arm_free(&b);

@@ -9,8 +9,15 @@
 #include "harness/store.h"
 #include "harness/verdict.h"
 
+/* What holds where nothing else is asked for. */
+#define COMPARE_THRESHOLD 0.01
+#define COMPARE_COUNT_THRESHOLD 0.0025
+#define COMPARE_CONFIDENCE 0.95
+
 typedef struct compare_request {
-    const char *a, *b;      /* labels, run ids, or at least 7 digits of commits; equal texts are the same arm */
+    const char *a, *b;      /* labels, run ids, or at least 7 digits of commits; equal texts are the same arm. NULL: all runs */
+    const char *kernel_a, *kernel_b; /* of these, only measurements by the kernel; NULL: by any */
+    const char *label, *run_id;      /* only runs with this label, whose id begins so; NULL: any */
     double threshold;       /* 0.01: one per cent */
     double count_threshold; /* the same for instructions */
     double confidence;

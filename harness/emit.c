@@ -1,4 +1,4 @@
-/* Rows of results as table, Markdown, CSV, JSON or JSON lines. */
+/* Rows of results as table, Markdown, HTML, CSV, JSON or JSON lines. */
 #include "harness/emit.h"
 
 #include <math.h>
@@ -16,7 +16,7 @@ struct emitter {
     size_t rows;
     size_t room; /* tables that are wider are folded; 0: none */
     enum { ALWAYS, WITH_VALUES, HIDDEN } *shown; /* of each column, in tables */
-    /* table and md: the cells of all rows, titled columns only, row after row */
+    /* table, md and html: the cells of all rows, titled columns only, row after row */
     char **cells;
     size_t cell_count, cell_capacity;
     bool failed;
@@ -324,6 +324,37 @@ static void print_folded(const emitter *e, char *const *titles, size_t n, const 
     }
 }
 
+void emit_html_text(FILE *out, const char *text)
+{
+    for (const char *c = text ? text : ""; *c; c++)
+        switch (*c) {
+        case '&': fputs("&amp;", out); break;
+        case '<': fputs("&lt;", out); break;
+        case '>': fputs("&gt;", out); break;
+        case '"': fputs("&quot;", out); break;
+        case '\'': fputs("&#39;", out); break;
+        default: fputc(*c, out);
+        }
+}
+
+static void print_html(const emitter *e, char *const *titles, size_t n, const bool *left)
+{
+    fputs("<thead><tr>", e->out);
+    for (size_t i = 0; i < n; i++) {
+        fputs(left[i] ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"n\">", e->out);
+        emit_html_text(e->out, titles[i]);
+        fputs("</th>", e->out);
+    }
+    fputs("</tr></thead><tbody>\n", e->out);
+    for (size_t c = 0; n && c < e->cell_count; c++) {
+        fputs(c % n ? "" : "<tr>", e->out);
+        fputs(left[c % n] ? "<td>" : "<td class=\"n\">", e->out);
+        emit_html_text(e->out, e->cells[c]);
+        fputs(c % n + 1 < n ? "</td>" : "</td></tr>\n", e->out);
+    }
+    fputs("</tbody>", e->out);
+}
+
 static void print_table(emitter *e)
 {
     hide_empty(e);
@@ -354,7 +385,9 @@ static void print_table(emitter *e)
     size_t width = 0;
     for (size_t i = 0; i < n; i++)
         width += widths[i] + (i ? 2 : 0);
-    if (e->format == EMIT_TABLE && e->room && width > e->room)
+    if (e->format == EMIT_HTML)
+        print_html(e, titles, n, left);
+    else if (e->format == EMIT_TABLE && e->room && width > e->room)
         print_folded(e, titles, n, widths, left);
     else
         print_block(e, titles, n, (block){0, 0, n}, widths, left);
@@ -408,6 +441,7 @@ void emit_row(emitter *e, const emit_value *values)
     switch (e->format) {
     case EMIT_TABLE:
     case EMIT_MD:
+    case EMIT_HTML:
         table_row(e, values);
         break;
     case EMIT_CSV:
@@ -428,7 +462,7 @@ void emit_row(emitter *e, const emit_value *values)
 
 bool emit_close(emitter *e)
 {
-    if (e->format == EMIT_TABLE || e->format == EMIT_MD)
+    if (e->format == EMIT_TABLE || e->format == EMIT_MD || e->format == EMIT_HTML)
         print_table(e);
     if (e->format == EMIT_JSON)
         fputs(e->rows ? "\n]\n" : "]\n", e->out);

@@ -1,8 +1,9 @@
-/* Rows of results in five formats, from one description of the columns.
+/* Rows of results in six formats, from one description of the columns.
  *
  *   table  aligned, for people: only columns with a title, values with units and sensible digits; on a terminal that is too
  *          narrow, columns go on in further blocks, each with the first columns again
  *   md     the same as a Markdown table
+ *   html   the same as thead and tbody of an HTML table; for pages, not for -o
  *   csv    every column, raw values, header line; RFC 4180 quoting
  *   json   one array of objects; jsonl: one object a line
  *
@@ -16,7 +17,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-typedef enum emit_format { EMIT_TABLE, EMIT_JSON, EMIT_JSONL, EMIT_CSV, EMIT_MD } emit_format;
+typedef enum emit_format { EMIT_TABLE, EMIT_JSON, EMIT_JSONL, EMIT_CSV, EMIT_MD, EMIT_HTML } emit_format;
 #define EMIT_CHOICES "table|json|jsonl|csv|md" /* the option -o, in the order of emit_format */
 
 typedef enum emit_style { /* how tables print a number */
@@ -52,7 +53,7 @@ static inline emit_value emit_json(const char *s) { return (emit_value){.kind = 
 
 typedef struct emitter emitter;
 
-/* Rows are written as they come, except for table and md, which need all widths and print on close.
+/* Rows are written as they come, except for table, md and html, which need all widths and print on close.
  * NULL: out of memory. */
 emitter *emit_open(FILE *out, emit_format format, const emit_column *columns, size_t count);
 /* Folds tables wider than this, as emit_open() does on a terminal; 0: none. */
@@ -68,5 +69,7 @@ void emit_format_number(char *out, size_t size, emit_style style, double value);
 
 /* Writes `text` as a quoted JSON string. */
 void emit_json_string(FILE *out, const char *text);
+/* Writes `text` as HTML, NULL as nothing. */
+void emit_html_text(FILE *out, const char *text);
 
 #endif

@@ -50,7 +50,8 @@ static void comparison_json(sqlite3_context *context, int count, sqlite3_value *
 {
     (void)count;
     const compare_request request = {.a = (const char *)sqlite3_value_text(values[0]), .b = (const char *)sqlite3_value_text(values[1]),
-                                     .threshold = 0.01, .count_threshold = 0.0025, .confidence = 0.95, .anyway = false};
+                                     .threshold = COMPARE_THRESHOLD, .count_threshold = COMPARE_COUNT_THRESHOLD,
+                                     .confidence = COMPARE_CONFIDENCE};
     comparisons c = {0};
     if (!request.a || !request.b || compare_read(&c, sqlite3_user_data(context), &request, NULL) != ATTN_OK)
         return;

@@ -13,19 +13,6 @@
 EMBED(report_style, "harness/report/style.css");
 EMBED(report_script, "harness/report/script.js");
 
-void report_text(FILE *out, const char *text)
-{
-    for (const char *c = text ? text : ""; *c; c++)
-        switch (*c) {
-        case '&': fputs("&amp;", out); break;
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '"': fputs("&quot;", out); break;
-        case '\'': fputs("&#39;", out); break;
-        default: fputc(*c, out);
-        }
-}
-
 /* What the charts and tables show: the newest of each cell on the host measured last, with a name that holds what differs between curves. */
 static const char pick[] =
     "CREATE TEMP TABLE picked AS WITH chosen AS (SELECT * FROM latest WHERE (?1 IS NULL OR label = ?1) AND"
@@ -44,7 +31,7 @@ static const char name_series[] =
     " || CASE WHEN (SELECT count(DISTINCT input) FROM picked) > 1 THEN ' ' || input ELSE '' END"
     " || CASE WHEN (SELECT count(DISTINCT seed) FROM picked) > 1 THEN ' seed=' || seed ELSE '' END AS series FROM picked";
 
-static const report_filter anything = {NULL, NULL};
+static const report_filter anything = {NULL, NULL, NULL};
 
 static attn_status run_sql(store *s, const char *sql, const report_filter *filter, attn_error *err)
 {
@@ -153,7 +140,7 @@ static void write_fits(FILE *out, const report_series *curves, size_t count)
                       "<th scope=\"col\" class=\"n\">sizes</th></tr></thead><tbody>\n", out);
             begun = true;
             fputs("<tr><td>", out);
-            report_text(out, curves[k].name);
+            emit_html_text(out, curves[k].name);
             fprintf(out, "</td><td class=\"n\">%.2f</td><td class=\"n\">%.2f … %.2f</td><td class=\"n\">%zu</td></tr>\n", line.slope, line.lo, line.hi, line.points);
         }
         free(n);
@@ -213,9 +200,9 @@ static attn_status write_table(FILE *out, store *s, const char *id, const char *
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
                 snprintf(text, sizeof text, heads[c].format, sqlite3_column_double(rows, c)); /* formats are in this file */
 #pragma GCC diagnostic pop
-                report_text(out, text);
+                emit_html_text(out, text);
             } else {
-                report_text(out, (const char *)sqlite3_column_text(rows, c));
+                emit_html_text(out, (const char *)sqlite3_column_text(rows, c));
             }
             fputs("</td>", out);
         }
@@ -230,13 +217,13 @@ static attn_status write_table(FILE *out, store *s, const char *id, const char *
 }
 
 /* At the largest n that most series share, against the slowest. */
-static const char comparison[] =
+static const char side_by_side[] =
     "WITH at AS (SELECT n FROM named WHERE time_ns_median > 0 AND ?1 IS NULL AND ?2 IS NULL GROUP BY n ORDER BY count(DISTINCT series) DESC, n DESC LIMIT 1),"
     " here AS (SELECT * FROM named WHERE n = (SELECT n FROM at) AND time_ns_median > 0)"
     " SELECT series, n, time_ns_median / 1e6, 100 * (time_ns_ci_hi - time_ns_ci_lo) / 2 / time_ns_median, (SELECT max(time_ns_median) FROM here) / time_ns_median,"
     " gflops, 100 * share_of_peak, 100 * tile_utilisation, 100.0 * pairs_total / (SELECT max(pairs_total) FROM here), 100 * pattern_mass, kernel"
     " FROM here ORDER BY time_ns_median";
-static const heading comparison_heads[] = {{"pattern", NULL}, {"n", "%.0f"}, {"time, ms", "%.4g"}, {"±, %", "%.1f"}, {"times the slowest", "%.2f"},
+static const heading side_heads[] = {{"pattern", NULL}, {"n", "%.0f"}, {"time, ms", "%.4g"}, {"±, %", "%.1f"}, {"times the slowest", "%.2f"},
                                            {"GFLOP/s", "%.1f"}, {"of peak, %", "%.1f"}, {"utilisation, %", "%.1f"}, {"pairs, of the most, %", "%.2f"},
                                            {"mass kept, %", "%.1f"}, {"kernel", NULL}};
 
@@ -272,13 +259,13 @@ static void say(FILE *out, store *s, const char *sql, const report_filter *filte
     char *text = ask(s, sql, filter);
     if (text) {
         fputs("<p class=\"lead\">", out);
-        report_text(out, text);
+        emit_html_text(out, text);
         fputs("</p>\n", out);
     }
     free(text);
 }
 
-static void write_summary(FILE *out, store *s, const report_filter *filter)
+static void write_summary(FILE *out, store *s, const report_arms *arms, const report_filter *filter)
 {
     fputs("<section aria-labelledby=\"h-summary\"><h2 id=\"h-summary\">Summary</h2>\n", out);
     say(out, s,
@@ -299,6 +286,7 @@ static void write_summary(FILE *out, store *s, const report_filter *filter)
     say(out, s,
         "SELECT 'The largest relative error against the fp64 oracle is ' || printf('%.1e', rel_err) || ', of ' || series || ' at n = ' || n || '.'"
         " FROM named WHERE rel_err IS NOT NULL AND ?1 IS NULL AND ?2 IS NULL ORDER BY rel_err DESC LIMIT 1", &anything);
+    report_arms_summary(out, arms);
     fputs("</section>\n", out);
 }
 
@@ -312,7 +300,7 @@ static void write_method(FILE *out)
           "could not be read is left out with its reason, never 0.</p></section>\n", out);
 }
 
-static attn_status write_page(FILE *out, store *s, const report_filter *filter, attn_error *err)
+static attn_status write_page(FILE *out, store *s, const report_arms *arms, const report_filter *filter, attn_error *err)
 {
     attn_status status;
     fputs("<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
@@ -320,14 +308,17 @@ static attn_status write_page(FILE *out, store *s, const report_filter *filter, 
     fputs(report_style, out);
     fputs("</style></head>\n<body>\n<header><h1>attnlab report</h1>\n<nav aria-label=\"Sections\"><ul><li><a href=\"#h-summary\">Summary</a></li>", out);
     for (size_t c = 0; c < CHARTS; c++)
-        fprintf(out, "<li><a href=\"#h-%s\">%s</a></li>", charts[c].id, charts[c].heading);
-    fputs("<li><a href=\"#h-compare\">Comparison</a></li><li><a href=\"#h-counters\">Counters</a></li><li><a href=\"#h-runs\">Runs</a></li><li><a href=\"#h-method\">Method</a></li>"
+        fprintf(out, "<li><a href=\"#h-%s\">%s</a></li>%s", charts[c].id, charts[c].heading,
+                c ? "" : "<li><a href=\"#h-side\">Patterns</a></li><li><a href=\"#h-compare\">Comparison</a></li>");
+    fputs("<li><a href=\"#h-counters\">Counters</a></li><li><a href=\"#h-runs\">Runs</a></li><li><a href=\"#h-method\">Method</a></li>"
           "<li><a href=\"#h-all\">All measurements</a></li></ul></nav></header>\n<main>\n", out);
-    write_summary(out, s, filter);
+    write_summary(out, s, arms, filter);
     status = write_chart(out, s, 0, err);
     if (!status)
-        status = write_table(out, s, "compare", "Comparison", "At the largest n that most curves have; ± is half the 95% interval", comparison_heads,
-                             sizeof comparison_heads / sizeof *comparison_heads, comparison, &anything, "No times were measured.", err);
+        status = write_table(out, s, "side", "Patterns side by side", "At the largest n that most curves have; ± is half the 95% interval", side_heads,
+                             sizeof side_heads / sizeof *side_heads, side_by_side, &anything, "No times were measured.", err);
+    if (!status)
+        status = report_arms_write(out, arms, err);
     for (size_t c = 1; c < CHARTS && !status; c++)
         status = write_chart(out, s, c, err);
     if (!status)
@@ -344,7 +335,7 @@ static attn_status write_page(FILE *out, store *s, const report_filter *filter, 
           "<div class=\"wide\" tabindex=\"0\"><table id=\"rows\"><thead><tr>", out);
     report_headings(out);
     fputs("</tr></thead><tbody></tbody></table></div></section>\n</main>\n<footer class=\"soft\"><p>attnlab ", out);
-    report_text(out, build_info_get()->version);
+    emit_html_text(out, build_info_get()->version);
     fputs("</p></footer>\n<script type=\"application/json\" id=\"data\">", out);
     status = report_data(out, s, filter, err);
     fputs("</script>\n<script>\n", out);
@@ -363,8 +354,12 @@ attn_status report_write(FILE *out, store *s, const report_filter *filter, attn_
         status = attn_fail(err, ATTN_EINVAL, "%s has no finished measurement%s%s; 'attnlab run' makes some", store_file(s), filter->label ? " with label " : filter->run_id ? " of run " : "",
                            filter->label ? filter->label : filter->run_id ? filter->run_id : "");
     free(any);
+    report_arms *arms = NULL;
     if (!status)
-        status = write_page(out, s, filter, err);
+        status = report_arms_read(&arms, s, filter, err);
+    if (!status)
+        status = write_page(out, s, arms, filter, err);
+    report_arms_free(arms);
     (void)run_sql(s, "DROP TABLE IF EXISTS temp.named", NULL, &(attn_error){{0}});
     (void)run_sql(s, "DROP TABLE IF EXISTS temp.picked", NULL, &(attn_error){{0}});
     return status ? status : ferror(out) ? attn_fail(err, ATTN_EIO, "the report could not be written") : ATTN_OK;

@@ -1,5 +1,5 @@
 /* The report: one HTML file with all that a store holds, or some runs of it. In pieces: the page (report.c), its charts as SVG
- * (report_chart.c), and the measurements as JSON (report_data.c). Style and script are files of harness/report/, embedded.
+ * (report_chart.c), comparisons of its runs (report_compare.c, report_forest.c), and the measurements as JSON (report_data.c). Style and script are files of harness/report/, embedded.
  *
  * Everything from the store is escaped: labels and specs may hold anything. */
 #ifndef HARNESS_REPORT_H
@@ -7,17 +7,16 @@
 
 #include <stdio.h>
 
+#include "harness/compare.h"
 #include "harness/store.h"
 
 typedef struct report_filter {
     const char *label, *run_id; /* run_id: a prefix; NULL: any */
+    const char *base;           /* a label, commit or kernel that others are compared with; NULL: the one measured first */
 } report_filter;
 
-/* EINVAL: nothing passes the filter. EIO: the stream failed. */
+/* EINVAL: nothing passes the filter, or the base is nothing of it. EIO: the stream failed. */
 attn_status report_write(FILE *out, store *s, const report_filter *filter, attn_error *err);
-
-/* Text as HTML. */
-void report_text(FILE *out, const char *text);
 
 /* ---- charts ---- */
 
@@ -41,6 +40,20 @@ typedef struct report_chart {
 /* A figure: lines over a logarithmic x, names at their ends, values where one points or with a screen reader. Nothing where there is no
  * point. */
 void report_draw(FILE *out, const report_chart *c);
+
+/* ---- comparisons ---- */
+
+typedef struct report_arms report_arms;
+
+/* EINVAL: the base is no label, commit or kernel of what passes the filter. */
+attn_status report_arms_read(report_arms **out, store *s, const report_filter *filter, attn_error *err);
+void report_arms_free(report_arms *a);
+/* Sentences, and the section with figures and tables; the section says so where there is nothing to compare. */
+void report_arms_summary(FILE *out, const report_arms *a);
+attn_status report_arms_write(FILE *out, const report_arms *a, attn_error *err);
+
+/* A figure: the cells of a comparison from the top down, each with its interval and verdict, with all of it where one points. */
+void report_forest(FILE *out, const char *id, const char *title, const char *axis, const comparisons *all);
 
 /* ---- data ---- */
 

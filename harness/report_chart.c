@@ -68,7 +68,7 @@ static void label(FILE *out, const char *name)
     enum { FITS = 24 };
     char text[FITS + 1];
     snprintf(text, sizeof text, "%s", name);
-    report_text(out, text);
+    emit_html_text(out, text);
     fputs(strlen(name) > FITS ? "…" : "", out);
 }
 
@@ -95,7 +95,7 @@ static void draw_series(FILE *out, const report_chart *c, size_t s, const axis *
                     place(y, fmin(p->hi, y->most)));
         marker(out, s, at, place(y, p->y));
         fputs("<title>", out);
-        report_text(out, of->name);
+        emit_html_text(out, of->name);
         fprintf(out, ", %s %.0f: %.4g %s</title></path>", c->x, p->x, p->y, c->unit);
     }
     fprintf(out, "<text x=\"%d\" y=\"%.1f\" style=\"fill:var(--c%zu)\">", WIDTH - RIGHT + 12, label_y, s % COLOURS);
@@ -139,20 +139,20 @@ void report_draw(FILE *out, const report_chart *c)
     y.least = c->log_y ? y.least / 1.3 : 0;
     y.most *= c->log_y ? 1.3 : 1.08;
     fprintf(out, "<figure tabindex=\"0\" id=\"%s\"><svg viewBox=\"0 0 %d %d\" role=\"img\" aria-labelledby=\"%s-t\"><title id=\"%s-t\">", c->id, WIDTH, HEIGHT, c->id, c->id);
-    report_text(out, c->title);
+    emit_html_text(out, c->title);
     fputs("</title>", out);
     ticks(out, &x, &y);
     fprintf(out, "<path class=\"axis\" d=\"M%d,%dV%dH%d\"/><text x=\"%d\" y=\"%d\" text-anchor=\"middle\">", LEFT, TOP, HEIGHT - BOTTOM, WIDTH - RIGHT,
             (LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10);
-    report_text(out, c->x);
+    emit_html_text(out, c->x);
     fprintf(out, "</text><text transform=\"translate(16,%d) rotate(-90)\" text-anchor=\"middle\">", (TOP + HEIGHT - BOTTOM) / 2);
-    report_text(out, c->y);
+    emit_html_text(out, c->y);
     fputs("</text>", out);
     place_labels(c, &y, count, labels);
     for (size_t s = 0; s < count; s++)
         draw_series(out, c, s, &x, &y, labels[s]);
     fputs("</svg><figcaption>", out);
-    report_text(out, c->title);
+    emit_html_text(out, c->title);
     if (c->count > count)
         fprintf(out, "; the first %zu of %zu series", count, c->count);
     fputs("</figcaption></figure>\n", out);

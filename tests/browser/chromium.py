@@ -95,9 +95,22 @@ class Chromium:
         for kind in ("mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
-    def picture(self, path):
+    def point(self, selector):
+        """Moves the pointer to the middle of an element; returns whether that is on top there."""
+        box = self.run(f"(() => {{ const e = document.querySelector({json.dumps(selector)}); e.scrollIntoView({{block: 'center'}});"
+                       " const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()")
+        self.call("Input.dispatchMouseEvent", type="mouseMoved", x=box[0], y=box[1])
+        return self.run(f"document.elementFromPoint({box[0]}, {box[1]}) === document.querySelector({json.dumps(selector)})")
+
+    def picture(self, path, selector=None):
+        """The page, or of it one element."""
+        options = {}
+        if selector:
+            x, y, width, height = self.run(f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
+                                           " return [b.x + scrollX, b.y + scrollY, b.width, b.height]; })()")
+            options["clip"] = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
         with open(path, "wb") as out:
-            out.write(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True)["data"]))
+            out.write(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True, **options)["data"]))
 
     def pdf(self):
         return base64.b64decode(self.call("Page.printToPDF")["data"])

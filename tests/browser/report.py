@@ -2,6 +2,7 @@
 
     python3 tests/browser/report.py CHROMIUM ATTNLAB FOLDER
 """
+import json
 import os
 import re
 import sqlite3
@@ -19,6 +20,10 @@ def expect(condition, what):
     global failures
     print(("ok    " if condition else "FAILED ") + what)
     failures += not condition
+
+
+def brightness(colour):
+    return sum(map(int, re.findall(r"\d+", colour)[:3]))
 
 
 def run(*words):
@@ -109,12 +114,70 @@ browser.size(1200, 900)
 browser.media(dark=True)
 browser.open(page)
 dark = browser.run("getComputedStyle(document.body).backgroundColor")
-expect(sum(map(int, re.findall(r"\d+", dark)[:3])) < 120, f"dark where that is wanted ({dark})")
+expect(brightness(dark) < 120, f"dark where that is wanted ({dark})")
 browser.picture(os.path.join(folder, "dark.png"))
 browser.media()
 pdf = browser.pdf()
 expect(pdf.startswith(b"%PDF") and len(pdf) > 20000, "prints")
 open(os.path.join(folder, "report.pdf"), "wb").write(pdf)
+
+# Comparisons: two labels in turn, one of another seed, one without a cell in common.
+labels, page = os.path.join(folder, "labels.db"), os.path.join(folder, "labels.html")
+if os.path.exists(labels):
+    os.unlink(labels)
+cells = ["-p", "dense", "-p", "local:k=16", "-p", "strided:l=8,head=column", "-n", "64,128"]
+common = ["run", "--db", labels, "--heads", "1", "--threads", "1", "--max-time", "0.005", "--metrics", "time"]
+for _ in range(8):
+    run(*common, *cells, "--label", "before")
+    run(*common, *cells, "--label", "after", "--inject", "40")
+run(*common, "-p", "dense", "-n", "64", "--seed", "2", "--label", "other seed")
+run(*common, "-p", "dense", "-n", "32", "--label", "elsewhere")
+run("report", "--db", labels, "--out", page, "--base", "before")
+rows = [json.loads(line) for line in subprocess.run([attnlab, "compare", "before", "after", "--db", labels, "-o", "jsonl"], check=True,
+                                                    capture_output=True, text=True).stdout.splitlines()]
+section = "section[aria-labelledby=h-compare]"
+
+
+def shown(view):
+    """Whether a picture is seen whole: its texts within it, in the window, and on no other's."""
+    return browser.run(f"""(() => {{ const s = document.querySelector('#forest-1 .{view}'), b = s.getBoundingClientRect();
+      const inside = a => a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom;
+      const t = [...s.querySelectorAll('text')].map(e => e.getBoundingClientRect());
+      const apart = (a, c) => a.right <= c.left || c.right <= a.left || a.bottom <= c.top + 3 || c.bottom <= a.top + 3;
+      return b.width > 100 && b.right <= innerWidth && t.every(inside) && t.every((a, k) => t.every((c, l) => k === l || apart(a, c))); }})()""")
+
+
+browser.size(1200, 900)
+browser.open(page)
+expect(len(rows) == 6 and browser.run("document.querySelectorAll('#forest-1 .wide-view .row').length") == 6, "a line for each cell in common")
+told = browser.run("[...document.querySelectorAll('#forest-1 .wide-view .row title')].map(t => t.textContent)")
+ranges = ["," if r["ratio_lo"] is None else f" [{r['ratio_lo']:.3f}, {r['ratio_hi']:.3f}]" for r in rows]
+lines = [f"{r['spec']}, n = {r['n']}: {r['ratio']:.3f}{of} {r['verdict']}, {r['blocks']} block" for r, of in zip(rows, ranges)]
+expect(len(told) == len(lines) and all(t.startswith(line) for t, line in zip(told, lines)), "lines tell what attnlab compare tells")
+expect(browser.point("#forest-1 .wide-view .row:nth-of-type(2)"), "a line is what one points at")
+expect(browser.run("getComputedStyle(document.querySelector('#forest-1 .wide-view .row:hover')).fillOpacity") == "0.08", "and shows it")
+expect(browser.run(f"document.querySelector('{section}').textContent.includes('different seed (1, 2)')"), "what cannot be compared stands there with the reason")
+expect(browser.run(f"document.querySelector('{section}').textContent.includes('no cell in common')"), "and so do labels without common cells")
+expect(browser.run("document.querySelector('#h-summary').parentElement.textContent.includes('after over before, cell by cell')"), "the summary has the verdicts")
+expect(browser.run("document.getElementById(document.querySelector('#forest-1 .wide-view').getAttribute('aria-labelledby')).textContent.length > 30"), "the picture has a title")
+expect(shown("wide-view") and not shown("narrow-view"), "a desk sees the wide picture, nothing of it cut or covered")
+browser.picture(os.path.join(folder, "compare.png"), section)
+browser.media(dark=True)
+browser.open(page)
+browser.picture(os.path.join(folder, "compare-dark.png"), section)
+ink = "getComputedStyle(document.querySelector('#forest-1 text')).fill"
+light_ink = browser.run(ink)
+browser.media(dark=True, media="print")
+print_ink = browser.run(ink)
+expect(brightness(light_ink) > 500 and brightness(print_ink) < 200, f"dark on the screen, ink on paper ({light_ink}, {print_ink})")
+open(os.path.join(folder, "compare.pdf"), "wb").write(browser.pdf())
+browser.media()
+browser.size(360, 740)
+browser.open(page)
+expect(browser.run("document.documentElement.scrollWidth") <= 360, "360 pixels are enough for comparisons")
+expect(shown("narrow-view") and not shown("wide-view"), "a phone sees the narrow picture, nothing of it cut or covered")
+browser.picture(os.path.join(folder, "compare-narrow.png"), section)
+browser.size(1200, 900)
 
 seconds = {}
 for times, name in ((82, "thousand"), (832, "ten thousand")):
