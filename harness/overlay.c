@@ -125,9 +125,11 @@ static void escape(FILE *out, const char *text)
         }
 }
 
+/* A alone, B alone, both, neither: apart for most eyes, and dark, middle, light in grey. */
+static const unsigned char inks[][3] = {{0x00, 0x56, 0x8f}, {0xe6, 0x9f, 0x00}, {0xd0, 0xd0, 0xd0}, {0xff, 0xff, 0xff}};
+
 attn_status overlay_png(FILE *out, const overlay *o, size_t pixels, attn_error *err)
 {
-    static const unsigned char inks[][3] = {{0x00, 0x72, 0xb2}, {0xe6, 0x9f, 0x00}, {0xb0, 0xb0, 0xb0}, {0xff, 0xff, 0xff}};
     const mask_grid *g = &o->only[0];
     const size_t longer = g->rows > g->columns ? g->rows : g->columns, scale = pixels > longer ? pixels / longer : 1;
     const size_t width = g->columns * scale, height = g->rows * scale;
@@ -146,7 +148,9 @@ attn_status overlay_png(FILE *out, const overlay *o, size_t pixels, attn_error *
 attn_status overlay_svg(FILE *out, const overlay *o, attn_error *err)
 {
     enum { SIDE = 640, MARGIN = 24, LINE = 22 };
-    static const char *const fills[] = {"#0072b2", "#e69f00", "#b0b0b0"}; /* apart for most eyes, and in grey: dark, light, middle */
+    char fills[BOTH + 1][8];
+    for (int k = 0; k <= BOTH; k++)
+        snprintf(fills[k], sizeof fills[k], "#%02x%02x%02x", inks[k][0], inks[k][1], inks[k][2]);
     const mask_grid *g = &o->only[0];
     const size_t longer = g->rows > g->columns ? g->rows : g->columns;
     const double scale = (double)SIDE / (double)longer, height = scale * (double)g->rows;

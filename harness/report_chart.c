@@ -74,7 +74,7 @@ static void label(FILE *out, const char *name)
 
 static void marker(FILE *out, size_t s, double x, double y)
 {
-    const size_t shape = s / COLOURS + s % 4, colour = s % COLOURS;
+    const size_t shape = s / 4 + s, colour = s % COLOURS; /* with the dashes, alike for no two of MOST */
     static const char *const shapes[] = {"M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0z", "M-5,-5h10v10h-10z", "M0,-6l6,10h-12z", "M0,-6l6,6l-6,6l-6,-6z"};
     fprintf(out, "<path class=\"m\" fill=\"var(--c%zu)\" transform=\"translate(%.1f,%.1f)\" d=\"%s\">", colour, x, y, shapes[shape % 4]);
 }

@@ -26,4 +26,5 @@ do for [k = 1:lines] {
     set label 500 + k line_said[k] at graph 1, first line_position[k] left offset character 0.8, 0 font ',9' tc lt line_style[k]
     if (strlen(line_kernels[k])) { set label 700 + k line_kernels[k] at graph 0, first line_position[k] left offset character 0.6, character 0.7 font ',7' tc rgb '#707070' }
 }
-plot data using c_ratio:c_position:c_lo:c_hi:c_style with xerrorbars lc variable pt 7 lw 1.6
+array verdicts[4] = [2, 3, 4, 8] # each with the point of its style
+plot for [k = 1:4] data using (column(c_style) == verdicts[k] ? column(c_ratio) : NaN):c_position:c_lo:c_hi with xerrorbars lt verdicts[k] dt 1 lw 1.6

@@ -22,7 +22,7 @@ do for [panel = 1:8] {
     plot data using (column(c_panel) == panel && column(c_layer) == 2 ? column(c_first) - 0.5 : NaN):(column(c_row) - 0.5) \
              :(column(c_first) - 0.5):(column(c_last) + 0.5):(column(c_row) - 0.55):(column(c_row) + 0.55) with boxxyerror lc rgb '#e69f00', \
          data using (column(c_panel) == panel && column(c_layer) == 1 ? column(c_first) - 0.5 : NaN):(column(c_row) - 0.5) \
-             :(column(c_first) - 0.5):(column(c_last) + 0.5):(column(c_row) - 0.55):(column(c_row) + 0.55) with boxxyerror lc rgb '#0072b2'
+             :(column(c_first) - 0.5):(column(c_last) + 0.5):(column(c_row) - 0.55):(column(c_row) + 0.55) with boxxyerror lc rgb '#00568f'
     eval once
 }
 unset multiplot

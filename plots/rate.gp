@@ -18,14 +18,14 @@ eval note('useful: masked and padded lanes do not count')
 set style fill solid noborder
 tint(style, place) = place == 1 ? style : style + 20
 set linetype 1 lc rgb '#707070' # not black: the interval must be seen
-set linetype 21 lc rgb '#b4b4b4'
-set linetype 22 lc rgb '#8fbfe0'
-set linetype 23 lc rgb '#eeb896'
-set linetype 24 lc rgb '#8cd0ba'
-set linetype 25 lc rgb '#e6c9d9'
-set linetype 26 lc rgb '#f3d48c'
-set linetype 27 lc rgb '#b9def5'
-set linetype 28 lc rgb '#c8c8c8'
+set linetype 21 lc rgb '#c3c3c3'
+set linetype 22 lc rgb '#94b8d0'
+set linetype 23 lc rgb '#e6b894'
+set linetype 24 lc rgb '#94bcb1'
+set linetype 25 lc rgb '#e0b6ce'
+set linetype 26 lc rgb '#bbac94'
+set linetype 27 lc rgb '#a3c8df'
+set linetype 28 lc rgb '#bababa'
 shade(style) = (int(style) - 1) % 8 + 1
 plot data using (column(c_rate) / 2):c_position:(0):c_rate:(column(c_position) - 0.4):(column(c_position) + 0.4):(tint(shade(column(c_style)), column(c_place))) with boxxyerror lc variable, \
      data using c_rate:c_position:c_lo:c_hi with xerrorbars lt 1 lc rgb '#202020' lw 1 pt 0, \

@@ -44,15 +44,16 @@ set bars 0.6
 set xlabel font ',11' offset 0, character 0.4
 set ylabel font ',11' offset character 0.6, 0
 
-# Okabe and Ito's colours, told apart by most eyes; distinct points and dashes tell them apart in grey.
+# Dark and light in turn, so that neighbours differ in grey and to colour-blind eyes, and all dark enough for letters; points and dashes tell
+# any two apart. tests/harness/test_palette.c holds these lines to that.
 set linetype 1 lc rgb '#000000' pt 7 dt 1 lw 1.4
-set linetype 2 lc rgb '#0072b2' pt 5 dt (10,4) lw 1.4
-set linetype 3 lc rgb '#d55e00' pt 9 dt (3,3) lw 1.4
-set linetype 4 lc rgb '#009e73' pt 13 dt (12,3,2,3) lw 1.4
-set linetype 5 lc rgb '#cc79a7' pt 11 dt (6,2) lw 1.4
-set linetype 6 lc rgb '#e69f00' pt 15 dt (2,2) lw 1.4
-set linetype 7 lc rgb '#56b4e9' pt 6 dt (12,3,2,3,2,3) lw 1.4
-set linetype 8 lc rgb '#707070' pt 4 dt (16,4) lw 1.4
+set linetype 2 lc rgb '#00568f' pt 5 dt (10,4) lw 1.4
+set linetype 3 lc rgb '#c45500' pt 9 dt (3,3) lw 1.4
+set linetype 4 lc rgb '#005f45' pt 13 dt (12,3,2,3) lw 1.4
+set linetype 5 lc rgb '#b5528a' pt 11 dt (6,2) lw 1.4
+set linetype 6 lc rgb '#5e3a00' pt 15 dt (2,2) lw 1.4
+set linetype 7 lc rgb '#257cb3' pt 6 dt (12,3,2,3,2,3) lw 1.4
+set linetype 8 lc rgb '#5a5a5a' pt 4 dt (16,4) lw 1.4
 set linetype cycle 8
 set style line 100 lc rgb '#a8a8a8' dt (2,3) lw 1
 

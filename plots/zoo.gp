@@ -19,7 +19,7 @@ do for [panel = 1:18] {
     set tmargin at screen top; set bmargin at screen top - height
     set title sprintf("%s\n%d pairs", cut(title[panel]), pairs[panel]) font (size eq 'column' ? ',5' : ',9') offset 0, character -0.6
     plot data index panel - 1 using (column(c_first) - 0.5):(column(c_row) - 0.5):(column(c_first) - 0.5):(column(c_last) + 0.5) \
-             :(column(c_row) - 0.55):(column(c_row) + 0.55) with boxxyerror lc rgb '#0072b2'
+             :(column(c_row) - 0.55):(column(c_row) + 0.55) with boxxyerror lc rgb '#00568f'
     eval once
 }
 unset multiplot
