@@ -22,7 +22,7 @@ do for [p = 1:panels] {
         set yrange [panel_least[p] / 1.5 : panel_most[p] * 1.5]
         set logscale y 10
     }
-    set format y (panel_most[p] >= 10000 || (panel_least[p] > 0 && panel_most[p] > 30 * panel_least[p]) ? '%.0s%c' : '%g')
+    set format y (panel_most[p] >= 10000 ? '%.0s%c' : '%g')
     plot for [k = 1:blocks] data index k - 1 using c_n:(block_panel[k] == p ? column(c_y) : NaN) with linespoints lt block_style[k]
     eval once
 }

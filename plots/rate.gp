@@ -28,6 +28,7 @@ set linetype 27 lc rgb '#a3c8df'
 set linetype 28 lc rgb '#bababa'
 shade(style) = (int(style) - 1) % 8 + 1
 plot data using (column(c_rate) / 2):c_position:(0):c_rate:(column(c_position) - 0.4):(column(c_position) + 0.4):(tint(shade(column(c_style)), column(c_place))) with boxxyerror lc variable, \
+     data using c_rate:c_position:c_lo:c_hi with xerrorbars lt 1 lc rgb '#ffffff' lw 3 pt 0, \
      data using c_rate:c_position:c_lo:c_hi with xerrorbars lt 1 lc rgb '#202020' lw 1 pt 0, \
      data using c_hi:c_position:(sprintf('%.3g  %s', column(c_rate), stringcolumn(c_kernel))) with labels left offset character 0.8, 0 font ',9' tc rgb '#303030', \
      data using (0):c_position:(short(stringcolumn(c_spec))) with labels right offset character -0.8, 0 font ',10'

@@ -44,10 +44,16 @@ do for [k = 1:ends] {
     set arrow 100 + k from first end_x[k], first end_y[k] to graph 1.012, graph name_at[k] nohead lt end_style[k] lw 0.5 dt (1,4)
 }
 
-# Roofs: a name above each line, at its left end. Bands: a name along each, in a row of their own so that none meet.
+# Roofs: a name above each line, at its left end; lines that lie together have their names together. Bands: a name along each, in a row of their own so that none meet.
 turn = atan2((high - low) * 560 / log(y_max / y_min), (right - left) * 920 / log(x_max / x_min)) * 180 / pi
+joined = ''
 do for [k = 1:roofs] {
-    set label 200 + k sprintf('%s: %.4g GFLOP/s', roof_name[k], roof_value[k]) at first top / (bands ? band_value[1] : top / x_min) * 1.15, first roof_value[k] left offset 0, character 0.5 font ',9' tc rgb '#505050'
+    joined = joined.(strlen(joined) ? ', ' : '').sprintf('%s: %.4g', roof_name[k], roof_value[k])
+    near = k < roofs ? level(roof_value[k + 1]) - level(roof_value[k]) < 0.03 : 0
+    if (!near) {
+        set label 200 + k joined.' GFLOP/s' at first (bands ? roof_value[k] / band_value[1] : x_min) * 1.15, first roof_value[k] left offset 0, character 0.5 font ',9' tc rgb '#505050'
+        joined = ''
+    }
 }
 band_level(k) = exp(log(y_min) + log(top / y_min) * (0.12 + 0.62 * (k - 1) / (bands > 1 ? bands - 1 : 1)))
 do for [k = 1:bands] {

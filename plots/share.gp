@@ -12,7 +12,8 @@ if (y_max > 100) { set arrow 1 from graph 0, first 100 to graph 1, first 100 noh
 eval axis_n(at_n_min, at_n_max)
 ends = |spec|
 level(y) = (y - y_min) / (y_max - y_min)
-gap = ends > 11 ? 0.96 / ends : 0.085
+one_line = 0.05 / shrink < 0.96 / ends ? 0.05 / shrink : 0.96 / ends
+gap = ends > 11 ? one_line : 0.085
 lift = 2.2
 label_text(k) = short(spec[k]).(ends > 11 ? '' : sprintf("\n%.0f%% of ", end_y[k]).rate_text(end_peak[k]))
 longest = 24
