@@ -13,6 +13,7 @@
 #include "harness/emit.h"
 #include "harness/explore.h"
 #include "harness/explorer/machine.h"
+#include "harness/explorer/paths.h"
 
 #define EXPORT(name) __attribute__((export_name(#name), used))
 
@@ -20,13 +21,15 @@ enum { SIDES = 2, MOST_CELLS = 1 << 22, MOST_N = 1 << 20, HOPS_N = 4096 };
 
 typedef struct side {
     explore x;        /* what is drawn; nothing in it is counted */
-    explore reached;  /* the same after some steps; its layout is NULL where only single pairs are shown */
+    explore reached;  /* the same after some steps, a bit for each pair, to n = HOPS_N; else its layout is NULL */
+    paths *paths;     /* beyond, row by row; NULL where one step is all */
 } side;
 
 static side sides[SIDES];
 static char *input;
 static float *cells;
 static double work;
+static size_t unknown; /* rows of the last picture whose hops cost too much */
 static bool exact;
 
 /* ---- texts in and out ---- */
@@ -109,6 +112,8 @@ EXPORT(registry) const char *registry(void)
 
 static void side_close(side *s)
 {
+    paths_close(s->paths);
+    s->paths = NULL;
     explore_close(&s->x);
     explore_close(&s->reached);
 }
@@ -133,10 +138,10 @@ static attn_status open_reached(side *s, size_t hops, attn_error *err)
     if (hops < 2)
         return ATTN_OK;
     if (s->x.n > HOPS_N)
-        return attn_fail(err, ATTN_EUNAVAILABLE, "what several hops reach is drawn to n = %d", HOPS_N);
+        return paths_open(&s->paths, s->x.layout, hops, s->x.n, err);
     if (asprintf(&text, "hops(%s, %zu)", attn_spec_text(s->x.spec), hops) < 0)
         return attn_fail(err, ATTN_ENOMEM, "out of memory");
-    const attn_status status = open_layout(&s->reached, text, s->x.n, 1, err);
+    const attn_status status = open_layout(&s->reached, text, s->x.n, s->x.heads, err);
     free(text);
     return status;
 }
@@ -177,7 +182,7 @@ EXPORT(set_side) const char *set_side(size_t which, size_t n, size_t heads, size
     FILE *out = answer_begin();
     if (out) {
         put_side(out, &s.x);
-        fputs(", \"hops_error\": ", out);
+        fprintf(out, ", \"hops_apart\": %s, \"hops_error\": ", s.paths ? "true" : "false");
         emit_json_string(out, reached ? "" : unreached.message);
         fputc('}', out);
     }
@@ -192,7 +197,7 @@ EXPORT(drop_side) void drop_side(size_t which)
 
 /* ---- pictures ---- */
 
-/* rows x columns floats: the share of allowed pairs of each cell, below 0 outside. NULL: no such side, or too many cells. */
+/* rows x columns floats: the share of allowed pairs of each cell, or of those that hops reach, below 0 outside; with hops beyond HOPS_N for a worker. NULL: no such side, or too many cells. */
 EXPORT(draw) const float *draw(size_t which, int reached, size_t head, size_t row, size_t key, size_t cell, size_t rows, size_t columns)
 {
     work = 0;
@@ -201,6 +206,12 @@ EXPORT(draw) const float *draw(size_t which, int reached, size_t head, size_t ro
     explore *x = reached ? &sides[which].reached : &sides[which].x;
     if (!cells)
         cells = malloc(MOST_CELLS * sizeof *cells);
+    unknown = 0;
+    if (reached && cells && sides[which].paths) {
+        work = (double)paths_cells(sides[which].paths, row, key, cell, rows, columns, cells, &unknown);
+        exact = cell <= PATHS_SAMPLED && !unknown;
+        return cells;
+    }
     if (!x->layout || !cells)
         return NULL;
     x->row = row;
@@ -221,6 +232,11 @@ EXPORT(draw_exact) int draw_exact(void)
     return exact;
 }
 
+EXPORT(draw_unknown) size_t draw_unknown(void)
+{
+    return unknown;
+}
+
 EXPORT(why) const char *why(size_t which, size_t head, size_t i, size_t j)
 {
     char text[EXPLORE_TEXT];
@@ -232,10 +248,14 @@ EXPORT(why) const char *why(size_t which, size_t head, size_t i, size_t j)
     x->at_key = j;
     explore_why(x, text, sizeof text);
     const explore *over = &sides[which % SIDES].reached;
+    paths *by_row = sides[which % SIDES].paths;
+    bool known = over->layout != NULL, reached = known && attn_layout_allows(over->layout, 0, i, j);
+    if (by_row)
+        reached = paths_join(by_row, i, j, &known);
     FILE *out = answer_begin();
     if (out) {
         fprintf(out, "{\"allowed\": %s, \"reached\": %s, \"why\": ", attn_layout_allows(x->layout, x->head, i, j) ? "true" : "false",
-                !over->layout ? "null" : attn_layout_allows(over->layout, 0, i, j) ? "true" : "false");
+                !known ? "null" : reached ? "true" : "false");
         emit_json_string(out, text);
         fputc('}', out);
     }

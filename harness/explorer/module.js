@@ -32,6 +32,7 @@ async function startModule(compiled) {
     },
     work: () => exports.draw_work(),
     exact: () => exports.draw_exact() !== 0,
+    unknown: () => exports.draw_unknown(),
     why: (side, head, i, j) => JSON.parse(text(exports.why(side, head, i, j))),
     row(side, head, i, n) { const at = exports.mask_row(side, head, i); return at ? new Uint8Array(exports.memory.buffer, at, n) : null; },
     degrees(side, head, n) { const at = exports.degrees(side, head); return at ? new Uint32Array(exports.memory.buffer, at, 2 * n).slice() : null; },

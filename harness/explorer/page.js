@@ -4,9 +4,9 @@
 (async () => {
   const find = id => document.getElementById(id);
   const packed = atob(find("wasm").textContent.trim()), bytes = Uint8Array.from(packed, c => c.charCodeAt(0));
-  const compiled = await WebAssembly.compile(bytes), lab = await startModule(compiled), registry = lab.registry(), numbers = makeNumbers(compiled);
+  const compiled = await WebAssembly.compile(bytes), lab = await startModule(compiled), registry = lab.registry(), numbers = makeNumbers(compiled), reaches = SIDES.map(() => makeNumbers(compiled));
   let state = readState(location.hash);
-  const sides = SIDES.map((name, k) => ({ name, k, root: find("side-" + name), canvas: find("side-" + name).querySelector("canvas"), set: null, shown: "", degrees: null, results: {}, places: [] }));
+  const sides = SIDES.map((name, k) => ({ name, k, root: find("side-" + name), canvas: find("side-" + name).querySelector("canvas"), set: null, shown: "", degrees: null, results: {}, places: [], reach: null }));
   const active = () => state.two ? sides : sides.slice(0, 1);
   const part = (side, selector) => side.root.querySelector(selector);
 
@@ -20,18 +20,34 @@
     const begin = performance.now(), work = { steps: 0, cells: 0, exact: true };
     for (const side of active().filter(s => s.set)) {
       const heads = side.set.heads, own = { ...state, head: state.head % heads };
-      const did = state.grid ? drawGrid(lab, side.k, side.canvas, own, heads) : drawMask(lab, side.k, side.canvas, own, side.degrees, state.hops > 1 && !side.set.hops_error);
+      const did = state.grid ? drawGrid(lab, side.k, side.canvas, own, heads) : drawMask(lab, side.k, side.canvas, own, side.degrees, hopsOf(side, own));
       side.places = did.places || [];
       work.steps += did.steps;
       work.cells += did.cells;
       work.exact = work.exact && did.exact;
     }
-    const took = performance.now() - begin;
+    const took = performance.now() - begin, reach = state.hops > 1 && !state.grid ? active().map(s => s.set?.hops_apart && s.reach) : [];
     window.lastFrame = { ...work, ms: took };
     find("cost").textContent = `Last picture: ${took.toFixed(1)} ms of script, ${Math.round(work.steps).toLocaleString("en")} steps for ${work.cells.toLocaleString("en")} cells${work.exact ? "" : ", sampled"}.`;
+    find("hops-state").textContent = reach.some(r => r && !r.found) ? `What ${state.hops} hops reach is being found …` : reach.map((r, k) => !r || !r.found ? ""
+      : `${state.two ? sides[k].name.toUpperCase() + ": h" : "H"}ops ${r.found.exact ? "are exact" : `are from ${Math.min(4, state.cell)} of each ${state.cell} rows`}${r.found.unknown ? `; in ${r.found.unknown} of ${r.down} lines they take too many steps and are left out` : ""}.`).join(" ");
     find("scale").textContent = state.grid ? "" : state.cell > state.px ? `${+(state.cell / state.px).toPrecision(3)} pairs a pixel` : `${+state.px.toPrecision(3)} pixels a pair`;
     const fit = fitView(state.n, plot());
     writeState(fit.cell === state.cell && fit.px === state.px ? { ...state, cell: 0, px: 1, row: 0, key: 0 } : state); // the whole, however large the window is there
+  }
+
+  // What hops reach: up to some n the module has it at hand; beyond, a worker looks at the rows on show, and the picture follows.
+  function hopsOf(side, own) {
+    if (own.hops < 2 || side.set.hops_error) return null;
+    if (!side.set.hops_apart) return true;
+    const view = { spec: side.set.text, n: own.n, heads: own.heads, hops: own.hops, row: own.row, key: own.key, cell: own.cell, ...extentOf(frameOf(side.canvas, own), own) };
+    const wanted = JSON.stringify(view);
+    if (side.reach?.wanted !== wanted) {
+      const asked = side.reach = { wanted, down: view.down, found: null };
+      reaches[side.k].forget();
+      reaches[side.k].ask(view).then(answer => { if (side.reach === asked) { asked.found = answer.reach || { shares: null, exact: false, unknown: view.down }; later(); } });
+    }
+    return side.reach.found?.shares ?? null;
   }
 
   function resize() {

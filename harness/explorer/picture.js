@@ -109,15 +109,22 @@ function drawMark(context, state, frame, colours) {
   context.lineWidth = 1;
 }
 
-// One mask on its canvas. Returns the work: cells asked of libattn, and what it did for them.
-function drawMask(lab, side, canvas, state, degrees, hasReached) {
+// Cells on show: those of the canvas that the mask has.
+function extentOf(frame, state) {
+  const within = origin => Math.min(frame.cells, Math.ceil((state.n - origin) / frame.cell));
+  return { across: within(state.key), down: within(state.row) };
+}
+
+// One mask on its canvas; what hops reach over it, from the module (true) or as shares that a worker found. Returns the work: cells asked of
+// libattn, and what it did for them.
+function drawMask(lab, side, canvas, state, degrees, hops) {
   const context = canvas.getContext("2d"), colours = theme(), frame = frameOf(canvas, state);
   context.fillStyle = css(colours.paper);
   context.fillRect(0, 0, canvas.width, canvas.height);
-  const across = Math.min(frame.cells, Math.ceil((state.n - state.key) / frame.cell)), down = Math.min(frame.cells, Math.ceil((state.n - state.row) / frame.cell));
+  const { across, down } = extentOf(frame, state);
   const ask = reached => { const found = lab.draw(side, reached, state.head, state.row, state.key, frame.cell, down, across); work.steps += lab.work(); work.cells += down * across; return found; };
   const work = { steps: 0, cells: 0, exact: true };
-  const reached = hasReached ? ask(1).slice() : null, shares = ask(0);
+  const reached = hops === true ? ask(1).slice() : hops, shares = ask(0);
   work.exact = lab.exact();
   context.save();
   context.beginPath();

@@ -222,6 +222,44 @@ expect(pixel(0.5, 0.5 - 12 / 256) is False and pixel(0.5 - 14 / 256, 0.5) is Tru
 mouse("mouseMoved", 0.5 - 13.5 / 256, 0.501)
 settled()
 expect("2 hops reach it" in browser.run("document.querySelector('#side-a .why').textContent"), "and the pointer says so")
+
+# ---- hops beyond a bit for each pair ----
+
+browser.run("""(async () => { const packed = atob(document.getElementById('wasm').textContent.trim());
+  const lab = await startModule(await WebAssembly.compile(Uint8Array.from(packed, c => c.charCodeAt(0))));
+  window.share = (spec, n, hops, cell) => { const set = lab.set(1, spec, n, 8, hops); if (set.error || set.hops_error || !set.hops_apart) return [set.error || set.hops_error || 'at hand'];
+    const cells = Math.ceil(n / cell), found = lab.draw(1, 1, 0, 0, 0, cell, cells, cells); let sum = 0;
+    for (let r = 0; r < cells; r++) for (let c = 0; c < cells; c++) sum += found[r * cells + c] * Math.min(cell, n - r * cell) * Math.min(cell, n - c * cell);
+    return [lab.unknown(), lab.exact(), sum / (set.causal ? n * (n + 1) / 2 : n * n)]; }; })()""")
+for spec in [name for name in zoo if name not in ("natten2d", "natten3d", "swin", "axial", "mask")] + ["local:k=300,causal=0"]:
+    told = json.loads(output("analyze", spec, "-n", "4500", "--hops", "3", "--sections", "reach", "-o", "json"))[0]["reach"]
+    for hops in (2, 3):
+        found = browser.run(f"window.share({json.dumps(spec)}, 4500, {hops}, 4)")
+        expect(found[:2] == [0, True] and abs(found[2] - told[hops - 1]) < 1e-6, f"{spec}: {hops} hops drawn at n = 4500 are those of attnlab analyze ({found}, {told[hops - 1]})")
+told = json.loads(output("analyze", composed[0], "-n", "4500", "--hops", "2", "--sections", "reach", "-o", "json"))[0]["reach"]
+found = browser.run(f"window.share({json.dumps(composed[0])}, 4500, 2, 4)")
+expect(found[:2] == [0, True] and abs(found[2] - told[1]) < 1e-6, f"{composed[0]}: heads take hops together")
+found = browser.run(f"window.share({json.dumps(composed[0])}, 4500, 4, 4)")
+expect(found[0] > 0 and not found[1], f"rows that take too many steps are counted, not guessed ({found[0]})")
+show({"a": "local:k=1000", "n": 65536, "hops": 2, "cell": 16, "row": 32000, "key": 28000, "px": 1})
+expect(wait("document.getElementById('hops-state').textContent.startsWith('Hops are')"), "hops are drawn at n = 65536")
+did = frame()
+expect(did["steps"] / did["cells"] <= 8.2, f"and a frame costs what it shows: {did['steps'] / did['cells']:.2f} steps a cell")
+size = browser.run("frameOf(document.querySelector('#side-a canvas'), readState(location.hash)).size")
+at = lambda i, j: ((j - 28000) / 16 / size, (i - 32000) / 16 / size)
+expect(pixel(*at(34000, 34000 - 1800)) and not pixel(*at(34000, 34000 - 2200)), "as far as they reach")
+mouse("mouseMoved", *at(34000, 34000 - 1800))
+settled()
+expect("2 hops reach it" in browser.run("document.querySelector('#side-a .why').textContent"), "and the pointer says so there")
+browser.picture(os.path.join(folder, "explorer-hops.png"))
+for spec in ["strided", "dense", "logsparse:k=0"]:
+    show({"a": spec, "n": 65536, "hops": 4})
+    begin = time.monotonic()
+    expect(wait("document.getElementById('hops-state').textContent.startsWith('Hops are')", 30), f"{spec}: four hops of the whole of n = 65536 in {time.monotonic() - begin:.1f} s: "
+           + browser.run("document.getElementById('hops-state').textContent"))
+show({"a": 'expr:"(i * i + j * j) % 101 < 37"', "n": 65536, "hops": 2})
+expect("testing pairs" in browser.run("document.querySelector('#side-a .error').textContent"), "what cannot be drawn is told")
+
 show({"a": "heads(local:k=8, strided:l=16,head=column, dense)", "n": 128, "heads": 6, "grid": 1})
 browser.picture(os.path.join(folder, "explorer-heads.png"))
 browser.run("document.querySelector('#side-a canvas').scrollIntoView()")
