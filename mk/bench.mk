@@ -70,7 +70,7 @@ plots: ## draw pictures of what is in the database
 
 # Kernels one after the other, so that plots that hold them against each other have something to show.
 GALLERY_KERNELS ?= avx2 portable # and the planner's choice
-GALLERY_RUN = build/attnlab run --db $(BENCH_DB) --input $(BENCH_INPUT) --max-time $(BENCH_TIME) --threads 1 --heads 2 -p dense $(BENCH_SPARSE) -n 256:4k*2
+GALLERY_RUN = build/attnlab run --db $(BENCH_DB) --input $(BENCH_INPUT) --max-time $(BENCH_TIME) --threads 1 --heads 2 -p dense $(BENCH_SPARSE)
 # Two labels to hold against each other, in eight blocks; measured first, since plots show the newest of each cell and these have only times.
 GALLERY_PAIR = build/attnlab run --db $(BENCH_DB) --input $(BENCH_INPUT) --max-time 0.05 --threads 1 --heads 2 -p dense $(BENCH_SPARSE) -n 1k,4k \
   --metrics time --processes 8
@@ -83,7 +83,8 @@ gallery: ## docs/GALLERY.md: every plot, drawn from a quick measurement
 	@rm -rf $(BENCH_DB) $(BENCH_DB)-* $(BENCH_PLOTS)
 	$(BENCH_PEAKS)
 	for kernel in avx2 auto; do $(GALLERY_PAIR) --label $$kernel --kernel $$kernel >/dev/null || exit; done
-	for kernel in $(GALLERY_KERNELS) auto; do $(GALLERY_RUN) --kernel $$kernel >/dev/null || exit; done
+	$(GALLERY_RUN) -n 4k --dtype bf16 --metrics time >/dev/null
+	for kernel in $(GALLERY_KERNELS) auto; do $(GALLERY_RUN) -n 256:4k*2 --kernel $$kernel >/dev/null || exit; done
 	build/attnlab plot all --db $(BENCH_DB) --out $(BENCH_PLOTS) >/dev/null
 	mk/gallery.sh $(BENCH_PLOTS) docs/GALLERY.md
 

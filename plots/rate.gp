@@ -5,6 +5,9 @@ plot_height = 24 * (at_max - at_min + 1)
 height = plot_height + 100
 eval canvas(860, height)
 set bmargin at screen 84. / height
+one = ', '.one_dtype[1].','
+at = strstrt(setting[1], one)
+if (at && size eq 'wide') { set label 1 provenance[1]."\n".setting[1][1:at + 1].all_dtypes[1].setting[1][at + strlen(one) - 1:*] }
 set tmargin at screen 1 - 16. / height
 set lmargin at screen 0.22
 set rmargin at screen 0.96

@@ -191,6 +191,26 @@ Test(cli_plot, sizes, .timeout = 120)
     outcome_free(&o);
 }
 
+/* Bars of all dtypes, named where there are several. */
+Test(cli_plot, rates_by_dtype, .timeout = 120)
+{
+    NEEDS_GNUPLOT();
+    const char *db = scratch_path("dtypes.db");
+    static const char *const types[] = {"f32", "bf16"};
+    for (size_t k = 0; k < 2; k++) {
+        outcome o = attnlab("run --db %s -p local:k=4 -n 32 --heads 1 --threads 1 --kernel portable --dtype %s --metrics time --max-time 0.002 -o jsonl", db, types[k]);
+        cr_assert(o.exit_code == 0, "%s", o.err);
+        outcome_free(&o);
+    }
+    outcome o = attnlab("plot rate --db %s --out %s", db, scratch_path("dtypes"));
+    cr_assert(o.exit_code == 0 && !*o.err, "%s", o.err);
+    outcome_free(&o);
+    o = shell("grep -c 'portable bf16, n = 32' %s/rate.tsv; grep -c 'portable f32, n = 32' %s/rate.tsv; grep -c 'bf16 and f32' %s/rate.svg", scratch_path("dtypes"),
+              scratch_path("dtypes"), scratch_path("dtypes"));
+    cr_assert(strcmp(o.out, "1\n1\n1\n") == 0, "%s", o.out);
+    outcome_free(&o);
+}
+
 /* One size, one pattern: all ranges are a point. */
 Test(cli_plot, equal_values_draw, .timeout = 120)
 {
