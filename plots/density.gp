@@ -1,7 +1,7 @@
 # Counts are exact: lines that join the points, each named at its end.
 eval canvas(820, 500)
 set label 1 (size eq 'wide' ? program[1] : '')
-set lmargin at screen 0.11
+set lmargin at screen beside(0.11)
 set rmargin at screen 0.76
 set bmargin at screen 0.17
 set tmargin at screen 0.95

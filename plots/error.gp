@@ -16,13 +16,13 @@ do for [k = 1:fronts - 1] {
     set arrow 600 + k from first front_cost[k + 1], first front_error[k] to first front_cost[k + 1], first front_error[k + 1] nohead back lc rgb '#c8c8c8' lw 3
 }
 
-set lmargin at screen 0.08; set rmargin at screen 0.49
+set lmargin at screen beside(0.08); set rmargin at screen 0.49
 set ylabel 'relative error of the output'
 plot for [k = 0:blocks - 1] data index k using c_cost:c_error with linespoints lt end_style[k + 1], \
      for [k = 0:blocks - 1] data index k using c_cost:c_error:(stringcolumn(c_tag)) with labels left offset character 0.7, character 0.5 font ',8' tc rgb '#505050'
 eval once
 unset arrow
-set lmargin at screen 0.57; set rmargin at screen 0.98
+set lmargin at screen 0.49 + beside(0.08); set rmargin at screen 0.98
 set ylabel 'attention mass kept'
 set yrange [-0.03 : 1.05]
 plot for [k = 0:blocks - 1] data index k using c_cost:c_mass with linespoints lt end_style[k + 1], \

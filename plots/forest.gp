@@ -14,6 +14,7 @@ set logscale x 2
 if (x_max / x_min <= 1.6) { unset logscale x }
 set xrange [x_min / 1.02 : x_max * 1.02]
 set xtics autofreq
+if (x_max / x_min > 40) { set xtics 2. ** -20, 4 } # every second power of two
 set format x (x_max / x_min > 4 ? '%.3g×' : '%.2f×')
 # Kernels are named once where they are the same in all lines.
 kernels_differ = 0

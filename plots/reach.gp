@@ -1,7 +1,7 @@
 # Every layer has the same pattern and a residual. Curves are named at the first hop: at the last many are at 100%.
 eval canvas(820, 500)
 set label 1 (size eq 'wide' ? program[1] : '')
-set lmargin at screen 0.1
+set lmargin at screen beside(0.1)
 set rmargin at screen 0.7
 set bmargin at screen 0.17
 set tmargin at screen 0.95

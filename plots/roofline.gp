@@ -23,7 +23,7 @@ set ylabel 'useful GFLOP/s'
 ends = |spec|
 longest = 18
 do for [k = 1:ends] { longest = strlen(short(spec[k])) > longest ? strlen(short(spec[k])) : longest }
-left = 0.085; right = 1 - (longest * 6 + 36.) / canvas_width; low = 0.17; high = 0.96
+left = beside(0.085); right = 1 - (longest * 6 + 36.) / canvas_width; low = 0.17; high = 0.96
 set lmargin at screen left; set rmargin at screen right; set bmargin at screen low; set tmargin at screen high
 
 # Names, from the lowest curve up, apart by `gap`.
@@ -45,13 +45,13 @@ do for [k = 1:ends] {
 }
 
 # Roofs: a name above each line, at its left end; lines that lie together have their names together. Bands: a name along each, in a row of their own so that none meet.
-turn = atan2((high - low) * 560 / log(y_max / y_min), (right - left) * 920 / log(x_max / x_min)) * 180 / pi
+turn = atan2((high - low) * 560 * (size eq 'column' ? 1.12 : 1) / log(y_max / y_min), (right - left) * 920 / log(x_max / x_min)) * 180 / pi
 joined = ''
 do for [k = 1:roofs] {
-    joined = joined.(strlen(joined) ? ', ' : '').sprintf('%s: %.4g', roof_name[k], roof_value[k])
+    joined = joined.(strlen(joined) ? ', ' : '').sprintf(size eq 'wide' ? '%s: %.4g' : '%s %.3g', roof_name[k], roof_value[k])
     near = k < roofs ? level(roof_value[k + 1]) - level(roof_value[k]) < 0.03 : 0
     if (!near) {
-        set label 200 + k joined.' GFLOP/s' at first (bands ? roof_value[k] / band_value[1] : x_min) * 1.15, first roof_value[k] left offset 0, character 0.5 font ',9' tc rgb '#505050'
+        set label 200 + k joined.(size eq 'wide' ? ' GFLOP/s' : '') at first (bands ? roof_value[k] / band_value[1] : x_min) * 1.15, first roof_value[k] left offset 0, character 0.5 font ',9' tc rgb '#505050'
         joined = ''
     }
 }

@@ -19,7 +19,7 @@ label_text(k) = short(spec[k]).(ends > 11 ? '' : sprintf("\n%.0f%% of ", end_y[k
 longest = 24
 do for [k = 1:ends] { longest = strlen(short(spec[k])) > longest ? strlen(short(spec[k])) : longest }
 set rmargin at screen 1 - (longest * 6 + 30.) / canvas_width
-set lmargin at screen 0.1; set bmargin at screen 0.175; set tmargin at screen 0.95
+set lmargin at screen beside(0.1); set bmargin at screen 0.175; set tmargin at screen 0.95
 eval label_curves
 eval note('peak: multiply-adds out of registers, beside each point')
 plot for [k = 0:blocks - 1] data index k using c_n:c_y with linespoints lt end_style[k + 1] lw end_width[k + 1]

@@ -28,6 +28,7 @@ terminal(w, h) = format eq 'png' ? terminal_png(w, h) : format eq 'pdf' ? termin
 # A column and a slide have fewer pixels for the same letters.
 shrink = size eq 'column' ? 0.6 : size eq 'slide' ? 0.75 : 1.
 canvas(w, h) = sheet(int(w * shrink), int(h * shrink * (size eq 'column' ? 1.12 : 1)))
+beside(share) = share / shrink # room for the labels of an axis: as many pixels at every size, this share of a wide picture
 sheet(w, h) = terminal(w, h).sprintf("; set output '%s.%s%s'; set label 1 at screen %g, screen %g; set label 2 at screen %g, screen %g; canvas_width = %d; key_y = %g", name, format, suffix, 36. / w, 22. / h, 1 - 12. / w, 22. / h, w, 1 - 20. / h)
 
 # A white page behind all (the terminal's own has a black frame).
@@ -92,7 +93,7 @@ class_text(k) = (slope[k] == slope[k] ? sprintf('n^%.2f here, ', slope[k]) : '')
 slope_text(k) = exists("class") ? class_text(k) : measured_text(k)
 
 short(text) = strlen(text) > 48 ? text[1:47].'…' : text
-scaling = "ends = |spec|; longest = 24; do for [k = 1:ends] { longest = strlen(short(spec[k])) > longest ? strlen(short(spec[k])) : longest; longest = strlen(slope_text(k)) > longest ? strlen(slope_text(k)) : longest }; stats data using c_n nooutput name 'at_n'; stats data using c_y nooutput name 'at_y'; eval axis_n(at_n_min, at_n_max); eval axis_y(at_y_min / 2, at_y_max); ref_n = n_min; ref_y = at_y_min / 2; set rmargin at screen 1 - (longest * 6 + 30.) / canvas_width; set lmargin at screen 0.12; set bmargin at screen 0.175; set tmargin at screen 0.95; eval label_curves; eval label_references"
+scaling = "ends = |spec|; longest = 24; do for [k = 1:ends] { longest = strlen(short(spec[k])) > longest ? strlen(short(spec[k])) : longest; longest = strlen(slope_text(k)) > longest ? strlen(slope_text(k)) : longest }; stats data using c_n nooutput name 'at_n'; stats data using c_y nooutput name 'at_y'; eval axis_n(at_n_min, at_n_max); eval axis_y(at_y_min / 2, at_y_max); ref_n = n_min; ref_y = at_y_min / 2; set rmargin at screen 1 - (longest * 6 + 30.) / canvas_width; set lmargin at screen (size eq 'wide' ? 0.12 : beside(0.095)); set bmargin at screen 0.175; set tmargin at screen 0.95; eval label_curves; eval label_references"
 
 # Labels stand right of the last point of curves that reach the right edge, and above left of it for others. In
 # each of these two groups neighbours nearer than `gap` (a share of the axis) push each other apart, both as far,

@@ -154,6 +154,30 @@ Test(cli_report, compares_labels_as_compare_does, .timeout = 60)
     }
 }
 
+/* With one label, commits; the base by as few digits as seven. */
+Test(cli_report, compares_commits_where_there_is_one_label, .timeout = 60)
+{
+    synthetic s = {0};
+    synthetic_open(&s, scratch_path("r.db"), "made-up CPU", "");
+    for (size_t b = 0; b < 12; b++) {
+        if (b)
+            synthetic_run(&s, "made-up CPU", "");
+        one(&s, "dense", 1024, b % 2 ? 1.1e6 : 1e6);
+    }
+    const int rc = sqlite3_exec(store_handle(s.store),
+                                "INSERT INTO builds (version, revision, dirty, compiler, flags, mode, binary_hash)"
+                                " SELECT version, 'fedcba9876543210fedcba9876543210fedcba98', dirty, compiler, flags, mode, 'other' FROM builds;"
+                                "UPDATE runs SET build = (SELECT max(id) FROM builds) WHERE id % 2 = 0", NULL, NULL, NULL);
+    cr_assert(rc == SQLITE_OK, "%s", sqlite3_errmsg(store_handle(s.store)));
+    synthetic_close(&s);
+    char *page = report_of("");
+    cr_assert(strstr(page, "2 commits; the base is <strong>0123456789ab</strong>") && strstr(page, "fedcba987654 over 0123456789ab, cell by cell: 1 regressed; ratio 1.100"), "commits");
+    free(page);
+    page = report_of("--base fedcba9");
+    cr_assert(strstr(page, "0123456789ab over fedcba987654, cell by cell: 1 improved; ratio 0.909"), "the other way");
+    free(page);
+}
+
 /* With one label, kernels of the same cells; a base that is nothing of the runs is an error. */
 Test(cli_report, compares_kernels_where_there_is_one_label, .timeout = 60)
 {
