@@ -104,13 +104,18 @@ class Chromium:
 
     def picture(self, path, selector=None):
         """The page, or of it one element."""
-        options = {}
-        if selector:
-            x, y, width, height = self.run(f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
-                                           " return [b.x + scrollX, b.y + scrollY, b.width, b.height]; })()")
-            options["clip"] = {"x": x, "y": y, "width": width, "height": height, "scale": 1}
+        if not selector:
+            return self.keep(path, self.call("Page.captureScreenshot", captureBeyondViewport=True))
+        width, height, whole = self.run("[innerWidth, innerHeight, document.documentElement.scrollHeight]")
+        self.size(width, whole + 100)  # a window that holds all: nothing is laid out anew for the picture
+        x, y, w, h = self.run(f"(() => {{ const b = document.querySelector({json.dumps(selector)}).getBoundingClientRect();"
+                              " return [b.x + scrollX, b.y + scrollY, b.width, b.height]; })()")
+        self.keep(path, self.call("Page.captureScreenshot", clip={"x": x, "y": y, "width": w, "height": h, "scale": 1}))
+        self.size(width, height)
+
+    def keep(self, path, shot):
         with open(path, "wb") as out:
-            out.write(base64.b64decode(self.call("Page.captureScreenshot", captureBeyondViewport=True, **options)["data"]))
+            out.write(base64.b64decode(shot["data"]))
 
     def pdf(self):
         return base64.b64decode(self.call("Page.printToPDF")["data"])
