@@ -13,7 +13,8 @@ enum {
     CPU_AMX = 1u << 2,    /* AMX tiles and bf16 products; the process still has to ask for permission */
     CPU_AVX512_BF16 = 1u << 3,
     CPU_AVX512_FP16 = 1u << 4,
-    CPU_ALL = (1u << 5) - 1
+    CPU_BF16_TWICE = 1u << 5, /* dot products of AVX512-BF16 start as often as multiply-adds of floats, and do twice as much */
+    CPU_ALL = (1u << 6) - 1
 };
 
 /* The names that ATTN_DISABLE_CPU knows, for messages. */

@@ -32,8 +32,8 @@ INLINE __m512i cut_pair(__m512 a, __m512 b)
 /* What cutting leaves. */
 INLINE __m512 cut_off(__m512 x)
 {
-    __m512i kept = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(HIGH));
-    return _mm512_sub_ps(x, _mm512_castsi512_ps(kept));
+    __m512i masked = _mm512_and_si512(_mm512_castps_si512(x), _mm512_set1_epi32(HIGH));
+    return _mm512_sub_ps(x, _mm512_castsi512_ps(masked));
 }
 
 INLINE void split_pair(uint8_t *to, __m512 a, __m512 b)

@@ -1,6 +1,7 @@
 /* The pipeline of the AMX kernel: while tiles multiply, vectors do the softmax of another unit. Part of
  * amx_body.h, which explains. */
 
+#include "kernels/exp2_cubic.h"
 #include "kernels/kernel.h"
 
 enum {
@@ -55,14 +56,7 @@ typedef struct cursor {
     size_t at, end; /* in bytes of weights */
 } cursor;
 
-/* 2^x: f = x - floor(x), 2^f by the minimax cubic (Remez, coefficients rounded to float; error 7.5e-5), times
- * 2^floor(x). NaN stays NaN, inf stays inf. Rounding to bf16 errs by up to 3.9e-3, so the cubic is a fiftieth of
- * what is there anyway. */
-#define EXP2_CUBIC_0 9.999251962e-01f
-#define EXP2_CUBIC_1 6.958335638e-01f
-#define EXP2_CUBIC_2 2.260671556e-01f
-#define EXP2_CUBIC_3 7.802452147e-02f
-
+/* NaN stays NaN, inf stays inf. */
 INLINE __m512 exp2_cubic(__m512 x)
 {
     __m512 f = _mm512_reduce_ps(x, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);

@@ -230,7 +230,10 @@ static attn_status other_kernels(attn_explanation *e, const attn_plan *chosen, c
         const char *reason = NULL;
         if (k == chosen->kernel || was_tried(chosen, k))
             continue;
+        const char *passed_over = NULL;
         attn_status status = kernel_unavailable(k, &reason, err);
+        if (status == ATTN_OK)
+            status = kernel_passed_over(k, &passed_over, err);
         if (status != ATTN_OK)
             return status;
         attn_candidate_info *c = add(e, k->name);
@@ -240,8 +243,8 @@ static attn_status other_kernels(attn_explanation *e, const attn_plan *chosen, c
             snprintf(c->why, sizeof c->why, "does not compute %s", attn_dtype_name(chosen->shape.dtype));
         } else if (named) {
             snprintf(c->why, sizeof c->why, "kernel %s was asked for", chosen->kernel->name);
-        } else if (k->by_name_only) {
-            snprintf(c->why, sizeof c->why, "taken by name only");
+        } else if (passed_over) {
+            snprintf(c->why, sizeof c->why, "%s", passed_over);
         } else if (!plan_may_lose_to(chosen, k)) {
             double least = (double)chosen->cost.pairs_total *
                            work_least_cycles(k->geometry, &k->rates, chosen->shape.dim);

@@ -25,6 +25,11 @@
 
 #include "kernels/forward_state.h"
 #include "kernels/forward_care.h"
+#ifdef PAIRS
+#include "kernels/forward_query_pairs.h"
+#else
+#include "kernels/forward_queries.h"
+#endif
 #ifdef ENGINE /* of tiles */
 #include ENGINE
 #else
@@ -49,6 +54,7 @@ static void *lay_out(arena *a, const shape *s)
     z.states = arena_take(a, tiles, sizeof *z.states);
     z.granules = arena_take(a, size.most, sizeof *z.granules);
     z.p = arena_take(a, (size_t)size.most * KEYS * ROWS, sizeof *z.p);
+    z.weights = lay_out_weights(a, z.p, size.most);
     z.rows = arena_take(a, ROWS * dim, sizeof *z.rows);
     z.spare = arena_take(a, dim, sizeof *z.spare);
     z.columns = arena_take(a, size.slots * KEYS * SORTS * words, sizeof *z.columns);
@@ -57,7 +63,7 @@ static void *lay_out(arena *a, const shape *s)
     z.chunk = size.chunk;
     z.most = size.most;
     for (uint32_t g = 0; g < tiles; g++) {
-        float *q = arena_take(a, dim * ROWS, sizeof *q), *o = arena_take(a, dim * ROWS, sizeof *o);
+        float *q = arena_take(a, query_words(dim), sizeof *q), *o = arena_take(a, dim * ROWS, sizeof *o);
         uint64_t *marks = arena_take(a, marks_size(s), sizeof *marks);
         uint8_t *tiled = arena_take(a, TILED_BYTES(dim), 1);
         if (z.states) {
@@ -197,10 +203,14 @@ static void compute(const shape *s, const operands *x, const program *p, const g
 _Static_assert(SAME_LISTED(KERNEL_GEOMETRY) && KERNEL_GROUP == MOST_TILES, "the geometry is another one");
 #endif
 
+#ifndef KERNEL_DTYPES
+#define KERNEL_DTYPES (1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16)
+#endif
+
 extern const kernel KERNEL_SYMBOL;
 const kernel KERNEL_SYMBOL = {
     KERNEL_FIELDS,
-    .dtypes = 1u << ATTN_F32 | 1u << ATTN_BF16 | 1u << ATTN_F16,
+    .dtypes = KERNEL_DTYPES,
     .geometry = {GEOMETRY_LANES, GEOMETRY_VECTORS, KEYS},
     .max_group = MOST_TILES,
     .packs = PACKS,

@@ -95,7 +95,7 @@ static void weigh(state *t, const granule *g, float *p)
         vf minus = vf_load(t->minus_reference + v * LANES), sum = vf_load(t->chunk_sum + v * LANES);
         for (uint32_t r = 0; r < KEYS; r++) {
             float *at = p + r * ROWS + v * LANES;
-            vf x = vf_exp2(vf_mul(vf_add(vf_load(at), minus), spread));
+            vf x = as_weight(vf_exp2(vf_mul(vf_add(vf_load(at), minus), spread)));
             if (g->masks)
                 x = vf_keep(x, (uint32_t)(g->masks[r] >> (v * LANES)));
             vf_store(at, x);

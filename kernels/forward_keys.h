@@ -12,7 +12,7 @@ enum {
 #define TILED_BYTES(dim) ((size_t)0)
 
 struct panels {
-    float *k, *v;           /* [slots][KEYS][dim] */
+    kept *k, *v;            /* [slots][KEYS][kept_dim] */
     uint32_t (*keys)[KEYS]; /* [slots]: what they hold */
     uint32_t slots;         /* two halves: keys of the next chunk are fetched into one while the other is in use */
     uint32_t first;         /* slot of the half in use */
@@ -37,8 +37,8 @@ static extent_of_chunks lay_out_panels(arena *a, const shape *s, scratch *to)
     const uint32_t chunk = (uint32_t)keys / KEYS, most = chunk + chunk / 4;
     panels *p = arena_take(a, 1, sizeof *p);
     panels of = {
-        .k = arena_take(a, 2 * most * KEYS * s->dim, sizeof *of.k),
-        .v = arena_take(a, 2 * most * KEYS * s->dim, sizeof *of.v),
+        .k = arena_take(a, 2 * most * KEYS * kept_dim(s->dim), sizeof *of.k),
+        .v = arena_take(a, 2 * most * KEYS * kept_dim(s->dim), sizeof *of.v),
         .keys = arena_take(a, 2 * most, sizeof *of.keys),
         .fetches = arena_take(a, most * KEYS, sizeof *of.fetches),
         .slots = 2 * most,
@@ -184,7 +184,7 @@ static void prepare_queries(const shape *s, state *t)
 /* How many granules of a run, from granule i on, are read where they are, their keys `step` apart. */
 INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
 {
-    if (s->dtype != ATTN_F32 || u->list != RUN_COMB)
+    if (s->dtype != ATTN_F32 || sizeof(kept) != sizeof(float) || u->list != RUN_COMB)
         return 0;
     size_t granules = u->keys / KEYS;
     *step = 1;
@@ -207,11 +207,11 @@ INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratc
 }
 
 /* The keys of a granule that was gathered. */
-INLINE const float *keys_of(const shape *s, const operands *x, const run *u, uint32_t i, const scratch *w, uint32_t slot)
+INLINE const kept *keys_of(const shape *s, const operands *x, const run *u, uint32_t i, const scratch *w, uint32_t slot)
 {
     if (keys_in_place(s, u, i, w))
-        return (const float *)x->k + ((size_t)u->first + (size_t)i * KEYS) * s->dim;
-    return w->panels->k + (size_t)slot * KEYS * s->dim;
+        return (const kept *)x->k + ((size_t)u->first + (size_t)i * KEYS) * s->dim;
+    return w->panels->k + (size_t)slot * KEYS * kept_dim(s->dim);
 }
 
 /* As gather(), for any granule. Without its k, a key is held under another name. */
@@ -220,7 +220,7 @@ static void gather_with_care(const shape *s, const operands *x, const program *p
 {
     const uint32_t without_k = (uint32_t)keys_in_place(s, u, i, w) << 31;
     size_t dim = s->dim, t0 = (size_t)i * KEYS;
-    float *k = w->panels->k + (size_t)slot * KEYS * dim, *v = w->panels->v + (size_t)slot * KEYS * dim;
+    kept *k = w->panels->k + (size_t)slot * KEYS * kept_dim(dim), *v = w->panels->v + (size_t)slot * KEYS * kept_dim(dim);
     uint32_t *held = w->panels->keys[slot];
     size_t keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
     for (size_t r = 0; r < keys; r++) {
@@ -228,22 +228,25 @@ static void gather_with_care(const shape *s, const operands *x, const program *p
         if (held[r] == ((uint32_t)key | without_k))
             continue;
         held[r] = (uint32_t)key | without_k;
+        float *row = floats_of(k, r, dim, w->rows);
         if (!without_k)
-            widen_row(k + r * dim, x->k, key, dim, s->dtype);
+            widen_row(row, x->k, key, dim, s->dtype);
         if (w->care.k_shift)
-            shift_in(k + r * dim, dim, w->care.k_shift);
-        widen_row(v + r * dim, x->v, key, dim, s->dtype);
+            shift_in(row, dim, w->care.k_shift);
+        keep_k(k, r, row, dim);
+        row = floats_of(v, r, dim, w->rows);
+        widen_row(row, x->v, key, dim, s->dtype);
         if (w->care.specials)
-            take_specials_out(w, slot, (uint32_t)r, v + r * dim, dim);
+            take_specials_out(w, slot, (uint32_t)r, row, dim);
         if (w->care.v_shift)
-            shift_in(v + r * dim, dim, w->care.v_shift);
+            shift_in(row, dim, w->care.v_shift);
+        keep_v(v, r, row, dim);
     }
     for (size_t r = keys; r < KEYS; r++) { /* padding, as in gather() */
         if (held[r] >> 31 == 0)
             continue;
         held[r] = UINT32_MAX;
-        memset(k + r * dim, 0, dim * sizeof *k);
-        memset(v + r * dim, 0, dim * sizeof *v);
+        keep_nothing(k, v, r, dim);
         w->specials[slot].any &= ~(1u << r);
         w->specials[slot].infinite &= ~(1u << r);
     }
@@ -257,9 +260,9 @@ static void gather(const shape *s, const operands *x, const program *p, const ru
         gather_with_care(s, x, p, u, i, w, slot);
         return;
     }
-    size_t dim = s->dim;
+    const size_t slot_size = KEYS * kept_dim(s->dim);
     uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
-    float *k = w->panels->k + (size_t)slot * KEYS * dim, *v = w->panels->v + (size_t)slot * KEYS * dim;
+    kept *k = w->panels->k + slot * slot_size, *v = w->panels->v + slot * slot_size;
     uint32_t *held = w->panels->keys[slot], tooth = t0 / u->width, within = t0 % u->width;
     for (uint32_t r = 0; r < keys; r++) {
         uint32_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
@@ -270,14 +273,12 @@ static void gather(const shape *s, const operands *x, const program *p, const ru
         if (held[r] == key)
             continue;
         held[r] = key;
-        widen_row(k + r * dim, x->k, key, dim, s->dtype);
-        widen_row(v + r * dim, x->v, key, dim, s->dtype);
+        keep_key(s, x, key, k, v, r);
     }
     for (uint32_t r = keys; r < KEYS; r++) { /* padding: any row will do (0 * NaN is noticed) */
         if (held[r] != UINT32_MAX)
             continue;
-        memset(k + r * dim, 0, dim * sizeof *k);
-        memset(v + r * dim, 0, dim * sizeof *v);
+        keep_nothing(k, v, r, s->dim);
     }
 }
 
@@ -291,8 +292,8 @@ static uint32_t bring(const shape *s, const operands *x, const program *p, const
         n = here < n ? here : n;
         size_t first = (u->first + (size_t)i * KEYS * step) * s->dim;
         for (uint32_t a = 0; a < n; a++, first += KEYS * step * s->dim) {
-            g[a].k = (const float *)x->k + first;
-            g[a].v = (const float *)x->v + first;
+            g[a].k = (const kept *)x->k + first;
+            g[a].v = (const kept *)x->v + first;
             g[a].stride = step * s->dim;
         }
         return n;
@@ -301,8 +302,8 @@ static uint32_t bring(const shape *s, const operands *x, const program *p, const
         const uint32_t slot = w->panels->first + at + a; /* a chunk begins at the first */
         gather(s, x, p, u, i + a, w, slot);
         g[a].k = keys_of(s, x, u, i + a, w, slot);
-        g[a].v = w->panels->v + slot * KEYS * s->dim;
-        g[a].stride = s->dim;
+        g[a].v = w->panels->v + slot * KEYS * kept_dim(s->dim);
+        g[a].stride = kept_dim(s->dim);
         g[a].slot = slot;
     }
     return n;

@@ -48,18 +48,15 @@ static extent values_of(const shape *s, const operands *x, const program *p, con
  * without losing what scores near 0 need, or none is needed. */
 static bool spread_scores(const shape *s, const operands *x, state *t, const scratch *w)
 {
-    float most = 0;
+    const float most = greatest_query(s, t);
     int q, dim, k = facts_scanned(s, x).k.exponent + w->care.k_shift;
-    for (size_t i = 0; i < s->dim * ROWS; i++)
-        most = fabsf(t->q[i]) <= FLT_MAX ? fmaxf(most, fabsf(t->q[i])) : most;
     frexpf(most, &q);
     frexp((double)s->dim, &dim);
     int by = q + k + dim - 120;
     if (by <= 0 || by > 100) /* 2^(100 - 126) would be flushed */
         return false;
     t->spread = shift_power(by);
-    for (size_t i = 0; i < s->dim * ROWS; i++)
-        t->q[i] *= shift_power(-by);
+    scale_queries(s, t, -by);
     prepare_queries(s, t);
     return true;
 }

@@ -1,4 +1,4 @@
-/* Rows of queries on their way in and of outputs on their way out, both transposed. Part of forward_body.h, which
+/* Tiles on their way in, and rows of outputs, transposed, on their way out. Part of forward_body.h, which
  * explains. */
 
 #include "kernels/log_sum_exp.h"
@@ -16,38 +16,7 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
         narrow_f16((uint16_t *)tensor + row * dim, src, dim);
 }
 
-/* ---- q ---- */
-
-/* LANES lanes of q^T from v on: rows of floats, `stride` apart; those beyond `rows` are 0. */
-INLINE void transpose_lanes(const bool whole, float *q, const float *from, size_t stride, size_t v, size_t rows, size_t dim,
-                            float scale, ahead *a)
-{
-    size_t c = 0;
-    for (; c + LANES <= dim; c += LANES) {
-        vf r[LANES];
-        UNROLL for (size_t i = 0; i < LANES; i++)
-            r[i] = whole || v + i < rows ? vf_loadu(from + (v + i) * stride + c) : vf_set1(0);
-        vf_transpose(r);
-        UNROLL for (size_t i = 0; i < LANES; i++)
-            vf_store(q + (c + i) * ROWS + v, vf_mul(r[i], vf_set1(scale)));
-        look_further(a);
-    }
-    for (; c < dim; c++)
-        for (size_t i = v; i < v + LANES; i++)
-            q[c * ROWS + i] = i < rows ? from[i * stride + c] * scale : 0;
-}
-
-/* `rows` rows of floats, `stride` apart, into `lanes` lanes of q^T [dim][ROWS], times `scale`; those beyond the rows
- * are 0. */
-static void transpose_in(float *q, const float *from, size_t stride, size_t rows, size_t lanes, size_t dim, float scale,
-                         ahead *a)
-{
-    for (size_t v = 0; v < lanes; v += LANES)
-        if (v + LANES <= rows)
-            transpose_lanes(true, q, from, stride, v, rows, dim, scale, a);
-        else
-            transpose_lanes(false, q, from, stride, v, rows, dim, scale, a);
-}
+/* ---- in ---- */
 
 /* A tile before its first key, its q aside. Rows that an earlier part began continue from there; their sums
  * are negative when they are marked (see forward_care.h), NaN when dead, and infinite when lost. */
@@ -85,31 +54,14 @@ static void begin_tile(const shape *s, const operands *x, const tile *t, state *
 
 static void load_tile(const shape *s, const operands *x, const tile *t, state *to, scratch *w)
 {
-    const float *from = (const float *)x->q + t->row0 * s->dim;
-    size_t stride = t->row_step * s->dim;
     begin_tile(s, x, t, to);
     if (to->ready)
         return;
-    if (s->dtype != ATTN_F32) {
-        for (uint32_t r = 0; r < t->count; r++)
-            widen_row(w->rows + r * s->dim, x->q, t->row0 + (size_t)r * t->row_step, s->dim, s->dtype);
-        from = w->rows;
-        stride = s->dim;
-    }
-    double scale = (double)s->scale * LOG2_E;
-    if (w->care.k_shift < 0) { /* against huge keys a subnormal q counts */
-        unsigned flushing = flush_pause();
-        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift),
-                     &w->ahead);
-        flush_end(flushing);
-    } else {
-        transpose_in(to->q, from, stride, t->count, to->vectors * LANES, s->dim, (float)ldexp(scale, -w->care.k_shift),
-                     &w->ahead);
-    }
+    load_queries(s, x, t, to, w);
     prepare_queries(s, to);
 }
 
-/* ---- o ---- */
+/* ---- out ---- */
 
 /* Rows v .. v + LANES of a tile, cut at its end: row i becomes o[i] * by[i], plus earlier[i] * carry[i] when
  * `merge`, and `stream` says how it is written; weight[i] is the sum of its magnitudes (not finite exactly when an element is not, short of

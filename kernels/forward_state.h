@@ -18,12 +18,20 @@ enum { ROWS = LANES * VECTORS };
 #define ALARM 0x1p40f /* of the first few keys: more will follow */
 #define REACH 40      /* of a tracked maximum above the reference, in units of log2; half of it below */
 
+/* What panels hold, and weights as they meet v. */
+#ifdef PAIRS
+typedef uint16_t kept;
+typedef uint32_t packed;
+#else
+typedef float kept, packed;
+#endif
+
 typedef struct state { /* one tile */
     _Alignas(64) float minus_reference[ROWS]; /* in units of log2 */
     float sum[ROWS], chunk_sum[ROWS];
     float max[ROWS];      /* of a chunk's scores, when tracked */
     float carry[ROWS];    /* what an earlier part's o is to be multiplied by */
-    float *q, *o;         /* [dim][ROWS]: scale * log2(e) * q, and unnormalised o */
+    float *q, *o;         /* [dim][ROWS]: scale * log2(e) * q (forward_queries.h; or its pairs), and unnormalised o */
     uint8_t *tiled;       /* q as an engine of tiles wants it */
     bool huge;            /* so that products of its parts might be lost: see amx_f32_engine.h */
     const tile *tile;
@@ -46,7 +54,7 @@ typedef struct state { /* one tile */
 } state;
 
 typedef struct granule {
-    const float *k, *v;     /* KEYS rows of [dim], `stride` apart; not for tiles, which find them by their slot */
+    const kept *k, *v;      /* KEYS rows of [dim], `stride` apart; not for tiles, which find them by their slot */
     size_t stride;
     const uint64_t *masks;  /* [KEYS], or NULL */
     uint32_t lo, vectors;   /* vectors of rows that it touches */
@@ -64,7 +72,7 @@ typedef struct fetches {
     const operands *x;
     fetch *of;              /* of[next .. count) are left */
     uint32_t count, next;
-    float *k, *v;           /* [rows][dim] */
+    kept *k, *v;            /* [rows][dim] */
     uint32_t *held;         /* [rows]: which key each row holds */
 } fetches;
 
@@ -92,6 +100,7 @@ typedef struct scratch {
     state *states;          /* [group] */
     granule *granules;      /* of a chunk */
     float *p;               /* [granules of a chunk][KEYS][ROWS] */
+    packed *weights;        /* [granules of a chunk][WEIGHT_WORDS]; p itself where these are floats */
     panels *panels;
     uint64_t holds;         /* keys_id of the operands whose keys are in the panels */
     float *rows;            /* [ROWS][dim]: rows of q on their way in, of o on their way out */
@@ -150,6 +159,12 @@ INLINE void widen_row(float *dst, const void *tensor, size_t row, size_t dim, at
         widen_f16(dst, (const uint16_t *)tensor + row * dim, dim);
 }
 
+#ifdef PAIRS
+#include "kernels/keep_bf16.h"
+#else
+#include "kernels/keep_f32.h"
+#endif
+
 /* The next key, into its panel; one a little further on is asked for. */
 INLINE void fetch_key(fetches *f)
 {
@@ -161,8 +176,7 @@ INLINE void fetch_key(fetches *f)
             __builtin_prefetch((const char *)f->x->k + row + b, 0, 3);
             __builtin_prefetch((const char *)f->x->v + row + b, 0, 3);
         }
-    widen_row(f->k + of->to * dim, f->x->k, of->key, dim, f->s->dtype);
-    widen_row(f->v + of->to * dim, f->x->v, of->key, dim, f->s->dtype);
+    keep_key(f->s, f->x, of->key, f->k, f->v, of->to);
     f->held[of->to] = of->key;
 }
 

@@ -1,90 +1,26 @@
-/* Scores and values by multiply-adds of vectors. Part of forward_body.h, which explains. */
+/* Keys by vectors of queries: scores and values, in every width. What multiplies is floats (multiply_f32.h) or pairs of
+ * bf16 (multiply_bf16.h). Part of forward_body.h, which explains. */
 
 enum { MAX_WIDTH = 8 /* columns, of WIDTHS_n */ };
 
-/* ---- scores ---- */
-
+/* scores(): KEYS keys x nv vectors. PLAIN and MASKED write weights and add them to chunk_sum, `out` [KEYS][ROWS] being theirs to
+ * use; TRACKED writes scores there, and raises max.
+ * values(): adds the granules g[0 .. n), which touch the same nv vectors, to nc columns of o^T. p, o: of the first vector
+ * touched. */
 enum mode { PLAIN, MASKED, TRACKED };
 
-/* KEYS keys x nv vectors, into `out` [KEYS][ROWS]. PLAIN and MASKED write weights and add to chunk_sum; TRACKED
- * writes scores and raises max. */
-INLINE void scores(const uint32_t nv, const enum mode mode, size_t dim, state *s, const granule *g, float *out)
-{
-    const uint32_t at = g->lo * LANES;
-    const float *q = s->q + at, *k = g->k;
-    const size_t stride = g->stride;
-    vf a[KEYS][VECTORS], odd[KEYS];
-    EACH(v, nv, VECTORS) {
-        vf start = mode == TRACKED ? vf_set1(0) : vf_load(s->minus_reference + at + v * LANES);
-        UNROLL for (uint32_t r = 0; r < KEYS; r++)
-            a[r][v] = start;
-    }
-    size_t c = 0;
-    if (nv == 1) { /* two chains for each key: one would wait for itself */
-        UNROLL for (uint32_t r = 0; r < KEYS; r++)
-            odd[r] = vf_set1(0);
-        for (; c + 2 <= dim; c += 2) {
-            vf q0 = vf_load(q + c * ROWS), q1 = vf_load(q + (c + 1) * ROWS);
-            UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-                a[r][0] = vf_fma(vf_set1(k[r * stride + c]), q0, a[r][0]);
-                odd[r] = vf_fma(vf_set1(k[r * stride + c + 1]), q1, odd[r]);
-            }
-        }
-    }
-    UNROLL_4
-    for (; c < dim; c++) {
-        vf qv[VECTORS];
-        EACH(v, nv, VECTORS)
-            qv[v] = vf_load(q + c * ROWS + v * LANES);
-        UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-            vf kr = vf_set1(k[r * stride + c]);
-            EACH(v, nv, VECTORS)
-                a[r][v] = vf_fma(kr, qv[v], a[r][v]);
-        }
-    }
-    if (nv == 1)
-        UNROLL for (uint32_t r = 0; r < KEYS; r++)
-            a[r][0] = vf_add(a[r][0], odd[r]);
+#ifdef PAIRS
+#include "kernels/multiply_bf16.h"
+#else
+#include "kernels/multiply_f32.h"
+#endif
 
-    if (mode == TRACKED) {
-        EACH(v, nv, VECTORS) {
-            const uint32_t lane = at + v * LANES;
-            vf max = vf_load(s->max + lane);
-            UNROLL for (uint32_t r = 0; r < KEYS; r++) {
-                vf x = g->masks ? vf_select((uint32_t)(g->masks[r] >> lane), a[r][v], max) : a[r][v];
-                max = vf_max(max, x);
-                vf_store(out + r * ROWS + lane, a[r][v]);
-            }
-            vf_store(s->max + lane, max);
-        }
-        return;
-    }
-    EACH(v, nv, VECTORS)
-        UNROLL for (uint32_t r = 0; r < KEYS; r++)
-            vf_store(out + r * ROWS + at + v * LANES, a[r][v]);
-    EACH(v, nv, VECTORS) { /* from memory: in registers, the scores of other keys would be in the way */
-        float *p = out + at + v * LANES;
-        vf sum = vf_load(s->chunk_sum + at + v * LANES);
-        UNROLL for (uint32_t r = 0; r < KEYS; r += FLIGHT) {
-            vf x[FLIGHT];
-            EACH(i, KEYS - r, FLIGHT) x[i] = vf_load(p + (r + i) * ROWS);
-            vf_exp2_each(x, KEYS - r < FLIGHT ? KEYS - r : FLIGHT);
-            EACH(i, KEYS - r, FLIGHT) {
-                if (mode == MASKED)
-                    x[i] = vf_keep(x[i], (uint32_t)(g->masks[r + i] >> (at + v * LANES)));
-                vf_store(p + (r + i) * ROWS, x[i]);
-                sum = vf_add(sum, x[i]);
-            }
-        }
-        vf_store(s->chunk_sum + at + v * LANES, sum);
-    }
-}
-
-typedef void scores_fn(size_t dim, state *s, const granule *g, float *out);
+typedef void scores_fn(const shape *of, state *s, const granule *g, float *out, packed *weights);
 #define DEFINE(nv, mode) \
-    static __attribute__((noinline)) void scores_##nv##_##mode(size_t dim, state *s, const granule *g, float *out) \
+    static __attribute__((noinline)) void scores_##nv##_##mode(const shape *of, state *s, const granule *g, float *out, \
+                                                               packed *weights) \
     { \
-        scores(nv, mode, dim, s, g, out); \
+        scores(nv, mode, of, s, g, out, weights); \
     }
 #define DEFINE_MODES(nv) DEFINE(nv, PLAIN) DEFINE(nv, MASKED) DEFINE(nv, TRACKED)
 FOR_VECTORS(DEFINE_MODES)
@@ -94,42 +30,10 @@ static scores_fn *const score_table[VECTORS][TRACKED + 1] = {FOR_VECTORS(NAMES)}
 #undef DEFINE_MODES
 #undef DEFINE
 
-/* ---- values ---- */
-
-/* Adds the granules g[0 .. n), which touch the same nv vectors, to nc columns of o^T. p, o: of the first
- * vector touched. */
-INLINE void values(const uint32_t nv, const uint32_t nc, const granule *g, uint32_t n, size_t column,
-                   const float *p, float *o)
-{
-    vf a[MAX_WIDTH][VECTORS];
-    EACH(c, nc, MAX_WIDTH)
-        EACH(v, nv, VECTORS)
-            a[c][v] = vf_set1(0);
-    for (uint32_t i = 0; i < n; i++, p += KEYS * ROWS) {
-        const float *row = g[i].v + column;
-        const size_t stride = g[i].stride;
-        UNROLL for (uint32_t r = 0; r < KEYS; r++, row += stride) {
-            vf pv[VECTORS];
-            EACH(v, nv, VECTORS)
-                pv[v] = vf_load(p + r * ROWS + v * LANES);
-            EACH(c, nc, MAX_WIDTH) {
-                vf b = vf_set1(row[c]);
-                EACH(v, nv, VECTORS)
-                    a[c][v] = vf_fma(b, pv[v], a[c][v]);
-            }
-        }
-    }
-    EACH(c, nc, MAX_WIDTH)
-        EACH(v, nv, VECTORS) {
-            float *to = o + c * ROWS + v * LANES;
-            vf_store(to, vf_add(vf_load(to), a[c][v]));
-        }
-}
-
-typedef void values_fn(const granule *g, uint32_t n, size_t column, const float *p, float *o);
+typedef void values_fn(const granule *g, uint32_t n, size_t column, const packed *p, float *o);
 #define DEFINE(nv, nc) \
     static __attribute__((noinline)) void values_##nv##_##nc(const granule *g, uint32_t n, size_t column, \
-                                                             const float *p, float *o) \
+                                                             const packed *p, float *o) \
     { \
         values(nv, nc, g, n, column, p, o); \
     }
@@ -187,29 +91,32 @@ static bool weigh_chunk(const shape *s, const operands *x, state *t, const granu
     for (uint32_t v = 0; v < t->vectors; v++)
         vf_store(t->chunk_sum + v * LANES, vf_set1(0));
     for (uint32_t i = 0; i < n; i++) {
-        score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](s->dim, t, &g[i], w->p + (size_t)i * KEYS * ROWS);
+        score_table[g[i].vectors - 1][g[i].masks ? MASKED : PLAIN](s, t, &g[i], scores_of(w->p, i),
+                                                                   w->weights + (size_t)i * WEIGHT_WORDS);
         look_further(&w->ahead);
         if (i == 0 && __builtin_expect(is_alarming(t), 0))
             return false;
     }
+    if (w->care.specials)
+        show_weights(w->p, w->weights, n);
     return true;
 }
 
 static void track_scores(const shape *s, const operands *x, state *t, const granule *g, scratch *w, float *out)
 {
     (void)x;
-    (void)w;
-    score_table[g->vectors - 1][TRACKED](s->dim, t, g, out);
+    score_table[g->vectors - 1][TRACKED](s, t, g, out, w->weights);
 }
 
 /* Granules that touch the same vectors go together. */
 static void add_values(const shape *s, state *t, const granule *g, uint32_t n, scratch *w, bool tracked)
 {
     const size_t dim = s->dim;
-    (void)tracked;
+    if (tracked)
+        pack_weights(w->weights, w->p, n);
     for (uint32_t i = 0, next; i < n; i = next) {
         next = i + alike(g, i, n);
-        const float *from = w->p + (size_t)i * KEYS * ROWS + g[i].lo * LANES;
+        const packed *from = w->weights + (size_t)i * WEIGHT_WORDS + g[i].lo * LANES;
         float *to = t->o + g[i].lo * LANES;
         size_t c = 0;
         for (uint32_t at = 0; c < dim; at++) {

@@ -65,7 +65,8 @@ typedef struct kernel {
     uint32_t weight_bits; /* significant bits of the weights exp(score) when they meet v; 0: as in fp32 */
     uint32_t cpu;         /* features needed, of base/cpu.h */
     const char *unbuilt;  /* why this build has only the name, or NULL */
-    bool by_name_only;    /* never the planner's own choice */
+    bool by_name_only;    /* never the planner's own choice, */
+    uint32_t worth_on;    /* or only with these features, since others make it slower than a kernel further down */
     geometry geometry;    /* lanes 0: works on rows, without a program */
     uint32_t max_group;   /* most tiles worth running in lockstep */
     bool packs;           /* every key is packed, into panels that are found again */
@@ -87,5 +88,8 @@ extern const kernel *const kernels[]; /* from kernels.inc, best first; ends with
 
 /* Why `k` cannot run here (a static text), or NULL when it can. EINVAL when ATTN_DISABLE_CPU is malformed. */
 attn_status kernel_unavailable(const kernel *k, const char **out, attn_error *err);
+
+/* Why the planner does not consider a kernel that can run here (a static text), or NULL. Errors likewise. */
+attn_status kernel_passed_over(const kernel *k, const char **out, attn_error *err);
 
 #endif

@@ -50,9 +50,11 @@ attn_status plan_kernels(const kernel **out, size_t capacity, size_t *count, con
     for (size_t i = 0; kernels[i] && *count < capacity; i++) {
         const char *reason = NULL;
         attn_status status = kernel_unavailable(kernels[i], &reason, err);
+        if (status == ATTN_OK && !reason)
+            status = kernel_passed_over(kernels[i], &reason, err);
         if (status != ATTN_OK)
             return status;
-        if (!reason && !kernels[i]->by_name_only && (kernels[i]->dtypes & 1u << p->dtype))
+        if (!reason && (kernels[i]->dtypes & 1u << p->dtype))
             out[(*count)++] = kernels[i];
     }
     if (!*count)

@@ -26,6 +26,14 @@ attn_status kernel_unavailable(const kernel *k, const char **out, attn_error *er
     return status;
 }
 
+attn_status kernel_passed_over(const kernel *k, const char **out, attn_error *err)
+{
+    attn_status status = cpu_lacks(k->worth_on, out, err);
+    if (k->by_name_only)
+        *out = "taken by name only";
+    return status;
+}
+
 size_t attn_kernel_count(void)
 {
     return KERNELS;

@@ -19,7 +19,7 @@ check: $(B)/attn-tests $(B)/attnlab $(B)/libattn.so $(TEST_PLUGINS) $(EXAMPLE_PL
 
 $(B)/tests/%.o: CPPFLAGS_ALL += -Itests
 # Vectors wider than the machine's, passed between static functions only.
-$(B)/tests/support/avx512_emulated.o $(B)/tests/support/peaks_emulated.o $(B)/tests/support/amx_emulated.o $(B)/tests/support/amx_f32_emulated.o \
+$(B)/tests/support/avx512_emulated.o $(B)/tests/support/avx512bf16_emulated.o $(B)/tests/support/peaks_emulated.o $(B)/tests/support/amx_emulated.o $(B)/tests/support/amx_f32_emulated.o \
   $(B)/tests/support/amx_trapped.o: CFLAGS_ALL += -Wno-psabi
 # For the assembler: the file itself is for any x86-64.
 $(B)/tests/support/amx_trapped.o: CFLAGS_ALL += $(if $(ISA_amx),$(call known,-mamx-tile -mamx-bf16))

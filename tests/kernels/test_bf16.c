@@ -61,6 +61,20 @@ Test(bf16, amx_emulated, .timeout = 600)
     against_oracle(amx_emulated, 0, 1);
 }
 
+Test(bf16, avx512bf16_emulated, .timeout = 600)
+{
+    if (!avx512bf16_emulated)
+        cr_skip_test("SIMDe is not installed");
+    against_oracle(avx512bf16_emulated, 1, 7);
+}
+
+Test(bf16, avx512_bf16, .timeout = 300)
+{
+    for (size_t i = 0; kernels[i]; i++)
+        if (strcmp(kernels[i]->name, "avx512_bf16") == 0 && kernel_runs(kernels[i]->name))
+            against_oracle(kernels[i], 0, 1);
+}
+
 Test(bf16, amx_instructions, .timeout = 600)
 {
     const kernel *k = amx_trapped();
@@ -99,7 +113,7 @@ static tally everywhere(prepare_fn *prepare, double bound, double lse_bound)
         prepare(&s, &state);
         scene_oracle(&s);
         for (size_t k = 0; k < kernels_here; k++) {
-            if (list[k] == avx512_emulated && p % 3 != 0) /* slow */
+            if ((list[k] == avx512_emulated || list[k] == avx512bf16_emulated) && p % 3 != 0) /* slow */
                 continue;
             s.descriptor = list[k];
             scene_plan(&s);
@@ -242,7 +256,7 @@ Test(bf16, threads_change_no_bit, .timeout = 300)
     size_t kernels_here = runnable_kernels_for(ATTN_BF16, list, MAX_KERNELS);
     for (size_t k = 0; k < kernels_here; k++)
         for (size_t p = 0; p < PLACES; p++) {
-            if (list[k] == avx512_emulated)
+            if (list[k] == avx512_emulated || list[k] == avx512bf16_emulated)
                 continue; /* slow, and the same body as others */
             scene s = {.spec = places[p].spec, .nq = places[p].nq, .nk = places[p].nk, .heads = 2, .kv_heads = 1,
                        .batch = 1, .dim = places[p].dim, .dtype = ATTN_BF16, .descriptor = list[k], .seed = (unsigned)p};

@@ -88,9 +88,9 @@ Test(plan, chooses_the_best_kernel_that_runs)
 /* Every kernel by name: it runs, or says why not. Switching features off walks down the ladder. */
 Test(plan, walks_down_the_ladder)
 {
-    static const struct { const char *off, *gone[4]; } rungs[] = {
-        {"", {NULL}}, {"amx", {"amx", "amx_f32"}}, {"avx512", {"amx", "amx_f32", "avx512"}},
-        {"avx2", {"amx", "amx_f32", "avx512", "avx2"}}, {"avx512,avx2", {"amx", "amx_f32", "avx512", "avx2"}}};
+    static const struct { const char *off, *gone[5]; } rungs[] = {
+        {"", {NULL}}, {"amx", {"amx", "amx_f32"}}, {"avx512bf16", {"avx512_bf16"}}, {"avx512", {"amx", "amx_f32", "avx512_bf16", "avx512"}},
+        {"avx2", {"amx", "amx_f32", "avx512_bf16", "avx512", "avx2"}}, {"avx512,avx2", {"amx", "amx_f32", "avx512_bf16", "avx512", "avx2"}}};
     attn_layout *l = layout_of("dense", 8, 8, 1);
     for (size_t g = 0; g < sizeof rungs / sizeof rungs[0]; g++) {
         setenv("ATTN_DISABLE_CPU", rungs[g].off, 1);
@@ -107,7 +107,7 @@ Test(plan, walks_down_the_ladder)
                       info.name, attn_plan_kernel(plan));
             cr_assert(!info.unavailable || strstr(err.message, info.unavailable), "%s: %s", info.name, err.message);
             attn_plan_destroy(plan);
-            for (size_t e = 0; e < 4; e++)
+            for (size_t e = 0; e < 5; e++)
                 cr_assert(!rungs[g].gone[e] || strcmp(rungs[g].gone[e], info.name) != 0 || info.unavailable,
                           "off=%s leaves %s", rungs[g].off, info.name);
         }

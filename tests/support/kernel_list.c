@@ -19,7 +19,7 @@ size_t runnable_kernels_for(attn_dtype dtype, const kernel **out, size_t capacit
     for (size_t i = 0; kernels[i] && count < capacity; i++)
         if (kernels[i]->geometry.lanes && (kernels[i]->dtypes & 1u << dtype) && kernel_runs(kernels[i]->name))
             out[count++] = kernels[i];
-    const kernel *const emulated[] = {avx512_emulated, amx_emulated, amx_f32_emulated};
+    const kernel *const emulated[] = {avx512_emulated, avx512bf16_emulated, amx_emulated, amx_f32_emulated};
     for (size_t i = 0; i < sizeof emulated / sizeof emulated[0] && count < capacity; i++)
         if (emulated[i] && (emulated[i]->dtypes & 1u << dtype))
             out[count++] = emulated[i];

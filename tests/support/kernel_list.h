@@ -8,6 +8,9 @@
 /* The AVX-512 instance compiled for any CPU through SIMDe, or NULL without SIMDe. */
 extern const kernel *const avx512_emulated;
 
+/* The bf16 one for AVX512-BF16 likewise. */
+extern const kernel *const avx512bf16_emulated;
+
 /* The AMX instance compiled for any CPU, its tiles emulated, or NULL without SIMDe. It computes bf16 only. */
 extern const kernel *const amx_emulated;
 

@@ -7,6 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/float16.h"
+
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 
@@ -18,10 +20,14 @@
 #define _MM_FROUND_NO_EXC 8
 #endif
 
-/* VREDUCEPS rounding down: x - floor(x). */
+/* VREDUCEPS rounding down: x - floor(x), and 0 of infinities. */
 static inline __m512 emulated_reduce(__m512 x)
 {
-    return _mm512_sub_ps(x, _mm512_floor_ps(x));
+    float at[16];
+    _mm512_storeu_ps(at, x);
+    for (int i = 0; i < 16; i++)
+        at[i] = isinf(at[i]) ? 0 : at[i] - floorf(at[i]);
+    return _mm512_loadu_ps(at);
 }
 #define _mm512_reduce_ps(x, rounding) emulated_reduce(x)
 
@@ -108,6 +114,47 @@ static inline float emulated_reduce_max(__m512 x)
 #define _mm512_shuffle_f32x4(a, b, lanes) \
     _mm512_castsi512_ps(_mm512_shuffle_i32x4(_mm512_castps_si512(a), _mm512_castps_si512(b), lanes))
 #endif
+
+/* Two products of bf16 added to a float, the second one first, each rounded; and floats to bf16, nearest even. */
+static inline __m512 emulated_dot(__m512 sum, __m512i a, __m512i b)
+{
+    float of[16];
+    uint32_t x[16], y[16];
+    _mm512_storeu_ps(of, sum);
+    _mm512_storeu_si512(x, a);
+    _mm512_storeu_si512(y, b);
+    for (int i = 0; i < 16; i++) {
+        of[i] = fmaf(f32_from_bf16((uint16_t)(x[i] >> 16)), f32_from_bf16((uint16_t)(y[i] >> 16)), of[i]);
+        of[i] = fmaf(f32_from_bf16((uint16_t)x[i]), f32_from_bf16((uint16_t)y[i]), of[i]);
+    }
+    return _mm512_loadu_ps(of);
+}
+static inline __m512i emulated_narrow(__m512 high, __m512 low)
+{
+    float from[32];
+    uint16_t to[32];
+    _mm512_storeu_ps(from, low);
+    _mm512_storeu_ps(from + 16, high);
+    for (int i = 0; i < 32; i++)
+        to[i] = bf16_from_f32(from[i]);
+    return _mm512_loadu_si512(to);
+}
+static inline __m512i emulated_widen(__m256i x)
+{
+    uint16_t from[16];
+    uint32_t to[16];
+    _mm256_storeu_si256((__m256i *)(void *)from, x);
+    for (int i = 0; i < 16; i++)
+        to[i] = from[i];
+    return _mm512_loadu_si512(to);
+}
+#define _mm512_cvtepu16_epi32(x) emulated_widen(x)
+
+#undef __m512bh
+#define __m512bh __m512i
+#undef _mm512_dpbf16_ps
+#define _mm512_dpbf16_ps(sum, a, b) emulated_dot(sum, a, b)
+#define _mm512_cvtne2ps_pbh(high, low) emulated_narrow(high, low)
 
 /* Not in SIMDe. */
 #define _mm512_stream_ps(at, x) _mm512_store_ps(at, x)

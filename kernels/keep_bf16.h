@@ -1,0 +1,113 @@
+/* Keys and values in panels of bf16, and weights as pairs. Part of forward_state.h.
+ *
+ *     k  [keys][dim]             rows, padded to whole pairs
+ *     v  [keys / 2][dim][2]      the same column of two neighbouring keys
+ *     p  [keys / 2][ROWS][2]     weights likewise */
+
+enum { WEIGHT_WORDS = KEYS / 2 * ROWS /* of a granule */ };
+#define ONES 0x3f803f80u /* a pair */
+
+INLINE uint32_t pair_of(uint16_t first, uint16_t second) { return first | (uint32_t)second << 16; }
+INLINE uint32_t pair_at(const kept *at)
+{
+    uint32_t pair;
+    memcpy(&pair, at, sizeof pair);
+    return pair;
+}
+
+INLINE size_t kept_dim(size_t dim) { return dim + dim % 2; }
+INLINE size_t query_words(size_t dim) { return kept_dim(dim) / 2 * ROWS; }
+INLINE packed *lay_out_weights(arena *a, float *p, size_t granules)
+{
+    (void)p;
+    return arena_take(a, granules * WEIGHT_WORDS, sizeof(packed));
+}
+
+/* A row of k into place `to`. */
+INLINE void put_k(kept *k, size_t to, const uint16_t *row, size_t dim)
+{
+    kept *at = k + to * kept_dim(dim);
+    size_t c = 0;
+    for (; c + 32 <= dim; c += 32)
+        vp_storeu(at + c, vp_loadu(row + c));
+    for (; c < dim; c++)
+        at[c] = row[c];
+    if (dim % 2)
+        at[dim] = 0;
+}
+
+/* A row of v into its half of the pairs of place `to`. */
+INLINE void put_v(kept *v, size_t to, const uint16_t *row, size_t dim)
+{
+    kept *at = v + to / 2 * 2 * kept_dim(dim);
+    size_t c = 0;
+    if (to % 2)
+        for (; c + LANES <= dim; c += LANES)
+            vp_storeu(at + 2 * c, vp_join(vp_loadu(at + 2 * c), vp_widen(row + c)));
+    else
+        for (; c + LANES <= dim; c += LANES)
+            vp_storeu(at + 2 * c, vp_join_second(vp_widen(row + c), vp_loadu(at + 2 * c)));
+    for (; c < dim; c++)
+        at[2 * c + to % 2] = row[c];
+}
+
+/* Key `key` into row `to` of the panels. */
+INLINE void keep_key(const shape *s, const operands *x, size_t key, kept *k, kept *v, size_t to)
+{
+    put_k(k, to, (const uint16_t *)x->k + key * s->dim, s->dim);
+    put_v(v, to, (const uint16_t *)x->v + key * s->dim, s->dim);
+}
+
+/* Zeros instead of a key. */
+INLINE void keep_nothing(kept *k, kept *v, size_t to, size_t dim)
+{
+    memset(k + to * kept_dim(dim), 0, kept_dim(dim) * sizeof *k);
+    for (size_t c = 0; c < dim; c++)
+        v[to / 2 * 2 * kept_dim(dim) + 2 * c + to % 2] = 0;
+}
+
+/* A row of k or v is worked on as floats here, and then kept: floats that were bf16, perhaps times a power of two. */
+INLINE float *floats_of(kept *panel, size_t to, size_t dim, float *aside)
+{
+    (void)panel;
+    (void)to;
+    (void)dim;
+    return aside;
+}
+INLINE void keep_k(kept *k, size_t to, const float *row, size_t dim)
+{
+    for (size_t c = 0; c < kept_dim(dim); c++)
+        k[to * kept_dim(dim) + c] = c < dim ? bf16_from_f32(row[c]) : 0;
+}
+INLINE void keep_v(kept *v, size_t to, const float *row, size_t dim)
+{
+    for (size_t c = 0; c < dim; c++)
+        v[to / 2 * 2 * kept_dim(dim) + 2 * c + to % 2] = bf16_from_f32(row[c]);
+}
+
+/* A weight as it meets v: rounded. */
+INLINE vf as_weight(vf x) { return vp_first(vp_round(x, x)); }
+
+/* Where the scores of granule i of a chunk go until they are weights. */
+INLINE float *scores_of(float *p, uint32_t i)
+{
+    (void)i;
+    return p;
+}
+
+/* Weights of a chunk from floats and back. */
+INLINE void pack_weights(packed *weights, const float *p, uint32_t granules)
+{
+    for (size_t pair = 0; pair < (size_t)granules * KEYS / 2; pair++, p += 2 * ROWS)
+        for (size_t r = 0; r < ROWS; r += LANES)
+            vp_store(weights + pair * ROWS + r, vp_round(vf_load(p + r), vf_load(p + ROWS + r)));
+}
+INLINE void show_weights(float *p, const packed *weights, uint32_t granules)
+{
+    for (size_t pair = 0; pair < (size_t)granules * KEYS / 2; pair++, p += 2 * ROWS)
+        for (size_t r = 0; r < ROWS; r += LANES) {
+            const vp w = vp_load(weights + pair * ROWS + r);
+            vf_store(p + r, vp_first(w));
+            vf_store(p + ROWS + r, vp_second(w));
+        }
+}
