@@ -181,6 +181,8 @@ static void prepare_queries(const shape *s, state *t)
     (void)t;
 }
 
+INLINE bool is_contiguous_comb(const run *u) { return u->list == RUN_COMB && u->width >= u->keys; }
+
 /* How many granules of a run, from granule i on, are read where they are, their keys `step` apart. */
 INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
 {
@@ -203,6 +205,8 @@ INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch
 INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratch *w)
 {
     size_t step = 0;
+    if (k_as_it_lies(s))
+        return !is_careful(w) && is_contiguous_comb(u) && (i + 1) * KEYS <= u->keys;
     return is_careful(w) && !w->care.k_shift && in_place(s, u, i, w, &step) > 0 && step == 1;
 }
 
@@ -252,6 +256,20 @@ static void gather_with_care(const shape *s, const operands *x, const program *p
     }
 }
 
+/* Keys `first` and the KEYS - 1 after it into a slot that holds `held`; without their k under another name, as above. */
+INLINE void keep_contiguous(const shape *s, const operands *x, uint32_t first, kept *k, kept *v, uint32_t held[KEYS])
+{
+    const uint32_t name = first | (uint32_t)k_as_it_lies(s) << 31;
+    uint32_t differs = 0;
+    for (uint32_t r = 0; r < KEYS; r++)
+        differs |= held[r] ^ (name + r);
+    if (!differs)
+        return;
+    keep_keys(s, x, first, k, v);
+    for (uint32_t r = 0; r < KEYS; r++)
+        held[r] = name + r;
+}
+
 /* Brings granule i of a run into slot `slot` of the panels. A slot that already holds the keys is left as it
  * is: that is how tiles share what was gathered. */
 static void gather(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, scratch *w, uint32_t slot)
@@ -263,7 +281,12 @@ static void gather(const shape *s, const operands *x, const program *p, const ru
     const size_t slot_size = KEYS * kept_dim(s->dim);
     uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
     kept *k = w->panels->k + slot * slot_size, *v = w->panels->v + slot * slot_size;
-    uint32_t *held = w->panels->keys[slot], tooth = t0 / u->width, within = t0 % u->width;
+    uint32_t *held = w->panels->keys[slot];
+    if (keys == KEYS && is_contiguous_comb(u)) {
+        keep_contiguous(s, x, u->first + t0, k, v, held);
+        return;
+    }
+    uint32_t tooth = t0 / u->width, within = t0 % u->width;
     for (uint32_t r = 0; r < keys; r++) {
         uint32_t key = u->first + (u->list == RUN_COMB ? tooth * u->step + within : p->offsets[u->list + t0 + r]);
         if (++within == u->width) {

@@ -3,6 +3,9 @@
 
 #include "kernels/log_sum_exp.h"
 
+#ifndef NARROW_BF16 /* by the vector header */
+#define NARROW_BF16 narrow_bf16
+#endif
 #define TINY 0x1p-80f /* outputs below: subnormals, which were flushed, might have contributed */
 
 
@@ -11,7 +14,7 @@ INLINE void narrow_row(void *tensor, size_t row, const float *src, size_t dim, a
     if (dtype == ATTN_F32)
         memcpy((float *)tensor + row * dim, src, dim * sizeof *src);
     else if (dtype == ATTN_BF16)
-        narrow_bf16((uint16_t *)tensor + row * dim, src, dim);
+        NARROW_BF16((uint16_t *)tensor + row * dim, src, dim);
     else
         narrow_f16((uint16_t *)tensor + row * dim, src, dim);
 }

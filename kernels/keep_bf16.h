@@ -58,6 +58,39 @@ INLINE void keep_key(const shape *s, const operands *x, size_t key, kept *k, kep
     put_v(v, to, (const uint16_t *)x->v + key * s->dim, s->dim);
 }
 
+/* Two rows of v into places `to` and `to` + 1, `to` being even. */
+INLINE void put_values(kept *v, size_t to, const uint16_t *first, const uint16_t *second, size_t dim)
+{
+    kept *at = v + to * kept_dim(dim);
+    size_t c = 0;
+    for (; c + 2 * LANES <= dim; c += 2 * LANES) {
+        const vp a = vp_loadu(first + c), b = vp_loadu(second + c);
+        vp_storeu(at + 2 * c, vp_mix_low(a, b));
+        vp_storeu(at + 2 * c + 2 * LANES, vp_mix_high(a, b));
+    }
+    for (; c < dim; c++) {
+        at[2 * c] = first[c];
+        at[2 * c + 1] = second[c];
+    }
+}
+
+/* Whether k serves as it lies: rows of whole pairs do. */
+INLINE bool k_as_it_lies(const shape *s) { return s->dim % 2 == 0; }
+
+/* Key `key` and those after it into a granule; k only where it does not serve as it lies. */
+INLINE void keep_keys(const shape *s, const operands *x, size_t key, kept *k, kept *v)
+{
+    const size_t dim = s->dim;
+    const uint16_t *from_k = (const uint16_t *)x->k + key * dim, *from_v = (const uint16_t *)x->v + key * dim;
+    for (uint32_t r = 0; r < KEYS; r += 2) {
+        if (!k_as_it_lies(s)) {
+            put_k(k, r, from_k + r * dim, dim);
+            put_k(k, r + 1, from_k + (r + 1) * dim, dim);
+        }
+        put_values(v, r, from_v + r * dim, from_v + (r + 1) * dim, dim);
+    }
+}
+
 /* Zeros instead of a key. */
 INLINE void keep_nothing(kept *k, kept *v, size_t to, size_t dim)
 {

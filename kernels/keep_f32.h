@@ -18,6 +18,20 @@ INLINE void keep_key(const shape *s, const operands *x, size_t key, kept *k, kep
     widen_row(v + to * s->dim, x->v, key, s->dim, s->dtype);
 }
 
+/* Whether k serves as it lies in a tensor of 16-bit elements. */
+INLINE bool k_as_it_lies(const shape *s)
+{
+    (void)s;
+    return false;
+}
+
+/* Key `key` and those after it into a granule. */
+INLINE void keep_keys(const shape *s, const operands *x, size_t key, kept *k, kept *v)
+{
+    for (uint32_t r = 0; r < KEYS; r++)
+        keep_key(s, x, key + r, k, v, r);
+}
+
 /* Zeros instead of a key. */
 INLINE void keep_nothing(kept *k, kept *v, size_t to, size_t dim)
 {

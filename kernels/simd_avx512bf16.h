@@ -32,12 +32,26 @@ INLINE vp vp_join_second(vp first, vp second)
     return _mm512_or_si512(first, _mm512_and_si512(second, _mm512_set1_epi32((int)0xffff0000)));
 }
 
+INLINE vp vp_alternate(void) /* 0, 16, 1, 17, ... */
+{
+    return _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2,
+                            17, 1, 16, 0);
+}
+
+/* Of two rows of 32 numbers, the first sixteen as pairs (a[i], b[i]), and the last sixteen. */
+INLINE vp vp_mix_low(vp a, vp b)
+{
+    return _mm512_permutexvar_epi16(vp_alternate(), _mm512_inserti64x4(a, _mm512_castsi512_si256(b), 1));
+}
+INLINE vp vp_mix_high(vp a, vp b)
+{
+    return _mm512_permutexvar_epi16(vp_alternate(), _mm512_inserti64x4(b, _mm512_extracti64x4_epi64(a, 1), 0));
+}
+
 /* Rounded to nearest even: lane i is (first[i], second[i]). */
 INLINE vp vp_round(vf first, vf second)
 {
-    const __m512i one_by_one = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
-                                                20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-    return _mm512_permutexvar_epi16(one_by_one, (__m512i)_mm512_cvtne2ps_pbh(second, first));
+    return _mm512_permutexvar_epi16(vp_alternate(), (__m512i)_mm512_cvtne2ps_pbh(second, first));
 }
 
 INLINE vp vp_bits(vf x) { return _mm512_castps_si512(x); }
@@ -46,6 +60,24 @@ INLINE vf vp_floats(vp x) { return _mm512_castsi512_ps(x); }
 /* The floats of each half. */
 INLINE vf vp_first(vp x) { return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16)); }
 INLINE vf vp_second(vp x) { return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000))); }
+
+/* As narrow_bf16(). The instruction takes subnormal numbers for zeros: a row that has one goes the other way. */
+INLINE void narrow_bf16_at_once(uint16_t *dst, const float *src, size_t count)
+{
+    __m512i least = _mm512_set1_epi32(-1); /* twice the bits without their sign, minus one: a zero is large */
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        const vf x = vf_loadu(src + i);
+        const __m512i twice = _mm512_slli_epi32(_mm512_castps_si512(x), 1);
+        least = _mm512_min_epu32(least, _mm512_add_epi32(twice, _mm512_set1_epi32(-1)));
+        _mm256_storeu_si256((__m256i *)(void *)(dst + i), (__m256i)_mm512_cvtneps_pbh(x));
+    }
+    if (__builtin_expect(_mm512_cmple_epu32_mask(least, _mm512_set1_epi32(0x00fffffe)), 0))
+        narrow_bf16(dst, src, count);
+    for (; i < count; i++)
+        dst[i] = bf16_from_f32(src[i]);
+}
+#define NARROW_BF16 narrow_bf16_at_once
 
 /* As vf_exp2_each(), but for weights that are rounded at once. */
 INLINE void vf_exp2_cubic_each(vf *x, const uint32_t n)

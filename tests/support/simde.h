@@ -150,6 +150,17 @@ static inline __m512i emulated_widen(__m256i x)
 }
 #define _mm512_cvtepu16_epi32(x) emulated_widen(x)
 
+static inline __m256i emulated_narrow_16(__m512 x)
+{
+    float from[16];
+    uint16_t to[16];
+    _mm512_storeu_ps(from, x);
+    for (int i = 0; i < 16; i++)
+        to[i] = fpclassify(from[i]) == FP_SUBNORMAL ? 0 : bf16_from_f32(from[i]);
+    return _mm256_loadu_si256((const __m256i *)(const void *)to);
+}
+#define _mm512_cvtneps_pbh(x) emulated_narrow_16(x)
+
 #undef __m512bh
 #define __m512bh __m512i
 #undef _mm512_dpbf16_ps
