@@ -14,10 +14,13 @@ enum {
 struct panels {
     kept *k, *v;            /* [slots][KEYS][kept_dim] */
     uint32_t (*keys)[KEYS]; /* [slots]: what they hold */
-    uint32_t slots;         /* two halves: keys of the next chunk are fetched into one while the other is in use */
+    uint32_t slots;         /* all of them */
+    uint32_t half;          /* slots: keys of the next chunk are fetched into one half while the other is in use */
     uint32_t first;         /* slot of the half in use */
     bool gathers;           /* teeth that compete for the same lines */
     uint32_t turns;         /* tiles of the round to come */
+    uint32_t *stamps;       /* [RING]: the chunk that last used this slot of the ring */
+    uint32_t chunk;         /* that is being brought */
     fetch *fetches;         /* [keys of a half] */
 };
 
@@ -27,6 +30,8 @@ enum {
     MIN_CHUNK_KEYS = 64,
     FEW_TILES = 4,     /* in a group, and */
     FEW_RIVALS = 48,   /* keys of a residue class: to gather them costs as much as to read them where they are; */
+    RING = 64,         /* slots behind the two halves where granules of neighbouring keys have a place of their own, so that
+                        * windows find what those before them had; where k is not copied, but v is */
     SAME_SETS = 4096   /* bytes from a row to one that competes for the same lines of an L1 cache */
 };
 
@@ -35,19 +40,24 @@ static extent_of_chunks lay_out_panels(arena *a, const shape *s, scratch *to)
     size_t keys = CHUNK_FLOATS / s->dim;
     keys = keys > MAX_CHUNK_KEYS ? MAX_CHUNK_KEYS : keys < MIN_CHUNK_KEYS ? MIN_CHUNK_KEYS : keys;
     const uint32_t chunk = (uint32_t)keys / KEYS, most = chunk + chunk / 4;
+    const uint32_t ring = k_as_it_lies(s) ? RING : 0;
     panels *p = arena_take(a, 1, sizeof *p);
     panels of = {
         .k = arena_take(a, 2 * most * KEYS * kept_dim(s->dim), sizeof *of.k),
-        .v = arena_take(a, 2 * most * KEYS * kept_dim(s->dim), sizeof *of.v),
-        .keys = arena_take(a, 2 * most, sizeof *of.keys),
+        .v = arena_take(a, (2 * most + ring) * KEYS * kept_dim(s->dim), sizeof *of.v),
+        .keys = arena_take(a, 2 * most + ring, sizeof *of.keys),
+        .stamps = arena_take(a, ring, sizeof *of.stamps),
         .fetches = arena_take(a, most * KEYS, sizeof *of.fetches),
-        .slots = 2 * most,
+        .slots = 2 * most + ring,
+        .half = most,
         .turns = 1,
     };
     if (p)
         *p = of;
     to->panels = p;
-    return (extent_of_chunks){chunk, most, 2 * most};
+    if (p && of.stamps)
+        memset(of.stamps, 0, ring * sizeof *of.stamps);
+    return (extent_of_chunks){chunk, most, 2 * most + ring};
 }
 
 static void forget_panels(scratch *w)
@@ -121,7 +131,7 @@ static void list_fetches(const program *p, position at, uint32_t n, uint32_t fir
 static void prepare_round(const shape *s, const operands *x, const program *p, group g, bool first, const group *next, scratch *w)
 {
     panels *to = w->panels;
-    const uint32_t last = g.tiles - 1, half = to->slots / 2;
+    const uint32_t last = g.tiles - 1, half = to->half;
     const tile *of = &p->tiles[g.first_tile + last];
     ahead *a = &w->ahead;
     fetches *f = &a->keys;
@@ -154,7 +164,7 @@ static void prepare_round(const shape *s, const operands *x, const program *p, g
 static void prepare_chunk(const state *t, scratch *w)
 {
     (void)t;
-    (void)w;
+    w->panels->chunk++;
 }
 
 static bool prepare_ahead(const shape *s, const operands *x, const program *p, const tile *begins, state *to, scratch *w)
@@ -305,6 +315,21 @@ static void gather(const shape *s, const operands *x, const program *p, const ru
     }
 }
 
+/* The slot for granule i of a run, which has its own in the ring unless another one of this chunk is there, or is number `at` of
+ * the chunk. */
+INLINE uint32_t slot_for(const shape *s, const run *u, uint32_t i, scratch *w, uint32_t at)
+{
+    panels *p = w->panels;
+    if (k_as_it_lies(s) && keys_in_place(s, u, i, w)) {
+        const uint32_t place = (u->first / KEYS + i) % RING;
+        if (p->stamps[place] != p->chunk) {
+            p->stamps[place] = p->chunk;
+            return 2 * p->half + place;
+        }
+    }
+    return p->first + at; /* a chunk begins at the first */
+}
+
 static uint32_t bring(const shape *s, const operands *x, const program *p, const run *u, uint32_t i, uint32_t n,
                       scratch *w, uint32_t at)
 {
@@ -322,7 +347,7 @@ static uint32_t bring(const shape *s, const operands *x, const program *p, const
         return n;
     }
     for (uint32_t a = 0; a < n; a++) {
-        const uint32_t slot = w->panels->first + at + a; /* a chunk begins at the first */
+        const uint32_t slot = slot_for(s, u, i + a, w, at + a);
         gather(s, x, p, u, i + a, w, slot);
         g[a].k = keys_of(s, x, u, i + a, w, slot);
         g[a].v = w->panels->v + slot * KEYS * kept_dim(s->dim);
