@@ -37,15 +37,15 @@ static void transpose_in(packed *q, const uint16_t *from, size_t stride, size_t 
             transpose_lanes(false, q, from, stride, v, rows, dim, a);
 }
 
-/* Multiplies every element by 2^power, subnormal ones too. */
+/* Multiplies every element by 2^power, subnormal ones too; what becomes subnormal may be flushed. */
 static void scale_queries(const shape *s, state *t, int power)
 {
     packed *q = queries(t);
     unsigned flushing = flush_pause();
-    for (size_t i = 0; i < query_words(s->dim); i++) {
-        const float first = ldexpf(f32_from_bf16((uint16_t)q[i]), power);
-        const float second = ldexpf(f32_from_bf16((uint16_t)(q[i] >> 16)), power);
-        q[i] = pair_of(bf16_from_f32(first), bf16_from_f32(second));
+    const vf by = vf_set1(shift_power(power));
+    for (size_t i = 0; i < query_words(s->dim); i += LANES) {
+        const vp x = vp_load(q + i);
+        vp_store(q + i, vp_round(vf_mul(vp_first(x), by), vf_mul(vp_second(x), by)));
     }
     flush_end(flushing);
 }

@@ -36,17 +36,19 @@ INLINE void put_k(kept *k, size_t to, const uint16_t *row, size_t dim)
         at[dim] = 0;
 }
 
+/* Sixteen elements of a row of v, one in each lane, into the first or the second halves of pairs. */
+INLINE void put_lanes(kept *at, bool second, vp x)
+{
+    vp_storeu(at, second ? vp_join(vp_loadu(at), x) : vp_join_second(x, vp_loadu(at)));
+}
+
 /* A row of v into its half of the pairs of place `to`. */
 INLINE void put_v(kept *v, size_t to, const uint16_t *row, size_t dim)
 {
     kept *at = v + to / 2 * 2 * kept_dim(dim);
     size_t c = 0;
-    if (to % 2)
-        for (; c + LANES <= dim; c += LANES)
-            vp_storeu(at + 2 * c, vp_join(vp_loadu(at + 2 * c), vp_widen(row + c)));
-    else
-        for (; c + LANES <= dim; c += LANES)
-            vp_storeu(at + 2 * c, vp_join_second(vp_widen(row + c), vp_loadu(at + 2 * c)));
+    for (; c + LANES <= dim; c += LANES)
+        put_lanes(at + 2 * c, to % 2, vp_widen(row + c));
     for (; c < dim; c++)
         at[2 * c + to % 2] = row[c];
 }
@@ -109,13 +111,18 @@ INLINE float *floats_of(kept *panel, size_t to, size_t dim, float *aside)
 }
 INLINE void keep_k(kept *k, size_t to, const float *row, size_t dim)
 {
-    for (size_t c = 0; c < kept_dim(dim); c++)
-        k[to * kept_dim(dim) + c] = c < dim ? bf16_from_f32(row[c]) : 0;
+    NARROW_BF16(k + to * kept_dim(dim), row, dim);
+    if (dim % 2)
+        k[to * kept_dim(dim) + dim] = 0;
 }
 INLINE void keep_v(kept *v, size_t to, const float *row, size_t dim)
 {
-    for (size_t c = 0; c < dim; c++)
-        v[to / 2 * 2 * kept_dim(dim) + 2 * c + to % 2] = bf16_from_f32(row[c]);
+    kept *at = v + to / 2 * 2 * kept_dim(dim);
+    size_t c = 0;
+    for (; c + LANES <= dim; c += LANES)
+        put_lanes(at + 2 * c, to % 2, vp_upper(vf_loadu(row + c)));
+    for (; c < dim; c++)
+        at[2 * c + to % 2] = bf16_from_f32(row[c]);
 }
 
 /* A weight as it meets v: rounded. */

@@ -57,6 +57,8 @@ INLINE vp vp_round(vf first, vf second)
 INLINE vp vp_bits(vf x) { return _mm512_castps_si512(x); }
 INLINE vf vp_floats(vp x) { return _mm512_castsi512_ps(x); }
 
+INLINE vp vp_upper(vf x) { return _mm512_srli_epi32(_mm512_castps_si512(x), 16); } /* floats that are bf16 */
+
 /* The floats of each half. */
 INLINE vf vp_first(vp x) { return _mm512_castsi512_ps(_mm512_slli_epi32(x, 16)); }
 INLINE vf vp_second(vp x) { return _mm512_castsi512_ps(_mm512_and_si512(x, _mm512_set1_epi32((int)0xffff0000))); }

@@ -90,7 +90,7 @@ gallery: ## docs/GALLERY.md: every plot, drawn from a quick measurement
 
 # What NaN, infinities, subnormals, large scores cost, as a table.
 ODD_KERNELS ?= auto avx2
-odd-inputs: build/odd-inputs ## what unusual operands cost: time over that of normal ones (ODD_KERNELS="auto avx2")
+odd-inputs: build/odd-inputs ## what unusual operands cost: time over that of normal ones (ODD_KERNELS="auto auto:bf16 avx2")
 	@for kernel in $(ODD_KERNELS); do $< $$kernel || exit; done
 
 build/odd-inputs: tests/bench/odd_inputs.c $(B)/libattn.a

@@ -1,6 +1,6 @@
 /* What unusual operands cost: the time of a forward run over that of normal ones, the two in turn, the least of each.
  *
- *   odd_inputs [KERNEL [N [ROUNDS]]]        default: auto 2048 15; d = 64, two heads, fp32, one thread
+ *   odd_inputs [KERNEL[:bf16] [N [ROUNDS]]]        default: auto 2048 15; d = 64, two heads, one thread
  *
  * docs/KERNELS.md has the table; `make odd-inputs` prints it. */
 #include <math.h>
@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "attn/attn.h"
+#include "base/float16.h"
 
 enum { DIM = 64, HEADS = 2 };
 
@@ -130,7 +131,19 @@ static double run(attn_plan *plan, const operands *x, float *o)
     return (double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec);
 }
 
-static attn_status open_plan(attn_plan **out, const char *text, size_t n, const char *kernel, attn_layout **layout, attn_error *err)
+/* Rounds the tensors to bf16 where they are: half of each is unused then. */
+static void narrow(const operands *x)
+{
+    float *const tensors[] = {x->q, x->k, x->v};
+    for (size_t t = 0; t < 3; t++)
+        for (size_t i = 0; i < x->elements; i++) {
+            const uint16_t bits = bf16_from_f32(tensors[t][i]);
+            memcpy((char *)tensors[t] + i * sizeof bits, &bits, sizeof bits);
+        }
+}
+
+static attn_status open_plan(attn_plan **out, const char *text, size_t n, const char *kernel, attn_dtype dtype, attn_layout **layout,
+                             attn_error *err)
 {
     attn_spec *spec = NULL;
     attn_status status = attn_spec_parse(&spec, text, err);
@@ -138,33 +151,46 @@ static attn_status open_plan(attn_plan **out, const char *text, size_t n, const 
         status = attn_layout_create(layout, spec, n, n, HEADS, err);
     attn_spec_destroy(spec);
     if (status == ATTN_OK)
-        status = attn_plan_create(out, &(attn_problem){.layout = *layout, .batch = 1, .dim = DIM, .threads = 1, .kernel = kernel}, err);
+        status = attn_plan_create(out, &(attn_problem){.layout = *layout, .batch = 1, .dim = DIM, .threads = 1, .kernel = kernel, .dtype = dtype}, err);
     return status;
 }
 
 int main(int count, char **words)
 {
-    const char *kernel = count > 1 ? words[1] : "auto";
+    char kernel[64];
+    snprintf(kernel, sizeof kernel, "%s", count > 1 ? words[1] : "auto");
+    char *const colon = strchr(kernel, ':');
+    const attn_dtype dtype = colon ? ATTN_BF16 : ATTN_F32;
+    if (colon && strcmp(colon, ":bf16") != 0) {
+        fprintf(stderr, "odd_inputs: %s: a kernel, or one followed by :bf16\n", kernel);
+        return 2;
+    }
     const size_t n = count > 2 ? strtoul(words[2], NULL, 10) : 2048, rounds = count > 3 ? strtoul(words[3], NULL, 10) : 15;
     if (n < 128 || n > 65536 || rounds < 1) {
         fprintf(stderr, "odd_inputs: n=%zu, rounds=%zu: n is 128 to 65536, and there is at least one round\n", n, rounds);
         return 2;
     }
     operands usual = make(n);
+    if (dtype == ATTN_BF16)
+        narrow(&usual);
     float *o = calloc(usual.elements, sizeof *o);
     printf("%-30s", kernel);
+    if (colon)
+        *colon = 0;
     for (size_t p = 0; p < SPECS; p++)
         printf("%14s", specs[p]);
     for (size_t i = 0; o && i < INPUTS; i++) {
         operands odd = make(n);
         inputs[i].make(&odd);
+        if (dtype == ATTN_BF16)
+            narrow(&odd);
         printf("\n%-30s", inputs[i].name);
         for (size_t p = 0; p < SPECS; p++) {
             attn_plan *plan = NULL;
             attn_layout *layout = NULL;
             attn_error err;
             double least[2] = {HUGE_VAL, HUGE_VAL};
-            if (open_plan(&plan, specs[p], n, kernel, &layout, &err) != ATTN_OK) {
+            if (open_plan(&plan, specs[p], n, kernel, dtype, &layout, &err) != ATTN_OK) {
                 fprintf(stderr, "\nodd_inputs: %s\n", err.message);
                 return 2;
             }
