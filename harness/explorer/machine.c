@@ -43,6 +43,11 @@ attn_status kernel_unavailable(const kernel *k, const char **out, attn_error *er
     return ATTN_OK;
 }
 
+attn_status kernel_passed_over(const kernel *k, const char **out, attn_error *err)
+{
+    return kernel_unavailable(k, out, err);
+}
+
 size_t attn_kernel_count(void)
 {
     return 1;
