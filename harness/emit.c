@@ -24,23 +24,40 @@ struct emitter {
 
 /* ---- numbers ---- */
 
+/* Divides a value until it is below 1000; returns how often. */
+static size_t scale_down(double *value, double base, size_t units)
+{
+    size_t unit = 0;
+    for (; unit + 1 < units && fabs(*value) >= (base > 1000 ? 1024.0 : 999.5); unit++)
+        *value /= base;
+    return unit;
+}
+
 static void scaled(char *out, size_t size, double value, double base, const char *const *units, size_t count,
                    const char *separator)
 {
-    size_t unit = 0;
-    double magnitude = fabs(value);
-    while (unit + 1 < count && magnitude >= (base > 1000 ? 1024.0 : 999.5)) {
-        magnitude /= base;
-        value /= base;
-        unit++;
-    }
+    const size_t unit = scale_down(&value, base, count);
+    const double magnitude = fabs(value);
     int decimals = magnitude >= 99.95 || magnitude == floor(magnitude) ? 0 : magnitude >= 9.995 ? 1 : 2;
     snprintf(out, size, "%.*f%s%s", decimals, value, *units[unit] ? separator : "", units[unit]);
 }
 
+static const char *const time[] = {"ns", "us", "ms", "s"};
+
+void emit_format_interval(char *out, size_t size, double ns, double half)
+{
+    enum { MOST_DECIMALS = 3 };
+    const double before = ns;
+    const size_t unit = scale_down(&ns, 1000, 4);
+    half *= ns / before;
+    int decimals = 0; /* down to the first digit of the half that is not 0 */
+    for (double h = half; decimals < MOST_DECIMALS && h < 0.95; h *= 10)
+        decimals++;
+    snprintf(out, size, "%.*f %s ± %.*f", decimals, ns, time[unit], decimals, half);
+}
+
 void emit_format_number(char *out, size_t size, emit_style style, double value)
 {
-    static const char *const time[] = {"ns", "us", "ms", "s"};
     static const char *const bytes[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     static const char *const counts[] = {"", "k", "M", "G", "T", "P", "E"};
     switch (style) {
@@ -48,6 +65,7 @@ void emit_format_number(char *out, size_t size, emit_style style, double value)
     case EMIT_NS: scaled(out, size, value, 1000, time, 4, " "); return;
     case EMIT_BYTES: scaled(out, size, value, 1024, bytes, 5, " "); return;
     case EMIT_COUNT: scaled(out, size, value, 1000, counts, 7, " "); return;
+    case EMIT_WITHIN: /* not by itself */
     case EMIT_PERCENT: snprintf(out, size, "%.1f%%", 100 * value); return;
     case EMIT_SCI: snprintf(out, size, "%.1e", value); return;
     case EMIT_FIXED1: snprintf(out, size, "%.1f", value); return;
@@ -190,6 +208,19 @@ static void keep(emitter *e, const char *text)
         e->failed = true;
 }
 
+static double real_of(const emit_value *v) { return v->kind == EMIT_INT ? (double)v->i : v->d; }
+
+/* The column that says within what the number of column i is known, if a row has a value for it. */
+static const emit_value *within(const emitter *e, const emit_value *values, size_t i)
+{
+    if (e->columns[i].style != EMIT_NS)
+        return NULL;
+    for (i++; i < e->count && !e->columns[i].title; i++)
+        if (e->columns[i].style == EMIT_WITHIN)
+            return absent(&values[i]) ? NULL : &values[i];
+    return NULL;
+}
+
 static void table_row(emitter *e, const emit_value *values)
 {
     for (size_t i = 0; i < e->count; i++) {
@@ -207,8 +238,11 @@ static void table_row(emitter *e, const emit_value *values)
             snprintf(number, sizeof number, "%lld", (long long)v->i);
             keep(e, number);
         } else {
-            emit_format_number(number, sizeof number, e->columns[i].style,
-                               v->kind == EMIT_INT ? (double)v->i : v->d);
+            const emit_value *half = within(e, values, i);
+            if (half && real_of(v) > 0)
+                emit_format_interval(number, sizeof number, real_of(v), real_of(half) * real_of(v));
+            else
+                emit_format_number(number, sizeof number, e->columns[i].style, real_of(v));
             keep(e, number);
         }
     }

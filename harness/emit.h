@@ -26,6 +26,8 @@ typedef enum emit_style { /* how tables print a number */
     EMIT_BYTES,   /* 3.4 MiB */
     EMIT_COUNT,   /* 1.2 G, 345 k */
     EMIT_PERCENT, /* a fraction as 12.3% */
+    EMIT_WITHIN,  /* half of an interval, as a fraction of the number of style EMIT_NS before it: tables write both as one,
+                     "1.23 ms ± 0.02", with the digits that this leaves; no title */
     EMIT_SCI,     /* 1.2e-07 */
     EMIT_FIXED1, EMIT_FIXED2, EMIT_FIXED3
 } emit_style;
@@ -66,6 +68,8 @@ bool emit_close(emitter *e);
 
 /* One number in a table's style, "1.23 ms"; writes at most size bytes. */
 void emit_format_number(char *out, size_t size, emit_style style, double value);
+/* Nanoseconds and half of their interval: "1.23 ms ± 0.02". */
+void emit_format_interval(char *out, size_t size, double ns, double half);
 
 /* Writes `text` as a quoted JSON string. */
 void emit_json_string(FILE *out, const char *text);

@@ -46,7 +46,7 @@ static const struct {
     {{"time_ns.min", NULL, EMIT_NS}, "time_ns_min", AS_IS, ALL},
     {{"time_ns.ci_lo", NULL, EMIT_NS}, "time_ns_ci_lo", AS_IS, ALL},
     {{"time_ns.ci_hi", NULL, EMIT_NS}, "time_ns_ci_hi", AS_IS, ALL},
-    {{"time_ns.ci_rel", "+/-", EMIT_PERCENT}, HALF_WIDTH, AS_IS, TIMED},
+    {{"time_ns.ci_rel", NULL, EMIT_WITHIN}, HALF_WIDTH, AS_IS, TIMED},
     {{"time_ns.samples", NULL, EMIT_PLAIN}, "time_ns_samples", AS_IS, ALL},
     {{"pairs", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},
     {{"pairs_total", NULL, EMIT_COUNT}, NULL, AS_IS, ALL},

@@ -109,6 +109,39 @@ Test(emit, numbers_have_sensible_digits)
     }
 }
 
+Test(emit, intervals_leave_the_digits_that_are_known)
+{
+    static const struct { double ns, half; const char *text; } cases[] = {
+        {1234567, 21000, "1.23 ms ± 0.02"}, {8.26e6, 3.1e5, "8.3 ms ± 0.3"}, {122e6, 1.4e6, "122 ms ± 1"}, {16.004e6, 9.6e3, "16.00 ms ± 0.01"},
+        {950, 0.01, "950.00 ns ± 0.01"}, {2.6e9, 4e9, "3 s ± 4"}, {999.6e3, 1e3, "1.000 ms ± 0.001"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        emit_format_interval(text, sizeof text, cases[i].ns, cases[i].half);
+        cr_assert(strcmp(text, cases[i].text) == 0, "%g ± %g: %s, expected %s", cases[i].ns, cases[i].half, text, cases[i].text);
+    }
+}
+
+/* An interval stands with its number in tables, and alone elsewhere. */
+Test(emit, intervals_join_their_number)
+{
+    static const emit_column joined[] = {{"time.median", "time", EMIT_NS}, {"time.rel", NULL, EMIT_WITHIN}, {"n", "n", EMIT_PLAIN}};
+    static const struct { emit_format format; const char *text; } formats[] = {
+        {EMIT_MD, "| 1.23 ms ± 0.02 | 5 |\n|        1.20 ms | 6 |"},
+        {EMIT_CSV, "1234567,0.017,5\r\n1200000,,6\r\n"}};
+    for (size_t f = 0; f < 2; f++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        emitter *e = emit_open(out, formats[f].format, joined, 3);
+        emit_row(e, (emit_value[]){emit_int(1234567), emit_real(0.017), emit_int(5)});
+        emit_row(e, (emit_value[]){emit_int(1200000), emit_null(), emit_int(6)});
+        cr_assert(emit_close(e));
+        fclose(out);
+        cr_assert(strstr(text, formats[f].text), "%s", text);
+        free(text);
+    }
+}
+
 Test(emit, reals_survive_json)
 {
     double values[] = {0.1, 1.0 / 3, 1e300, 5e-324, -0.0, 123456789012345678.0};
