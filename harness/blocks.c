@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "harness/ext.h"
+#include "harness/orders.h"
 
 enum { LEAST_RUNS = 3, MOST_RUNS = 1000 };
 
@@ -119,6 +120,13 @@ static void shuffle(size_t *order, size_t count, rng *r)
     }
 }
 
+static void mark_place(samples *list, size_t block, size_t place)
+{
+    recorder to = samples_recorder(list);
+    record_int(&to, "block", "count", (int64_t)block);
+    record_int(&to, "place", "count", (int64_t)place);
+}
+
 static attn_status run_block(session *x, size_t block, const size_t *order, attn_error *err)
 {
     store_run about[BLOCKS_MOST_ARMS];
@@ -130,9 +138,11 @@ static attn_status run_block(session *x, size_t block, const size_t *order, attn
                                .command = x->arms[i].command, .label = x->r->labels[i]};
         status = store_run_begin(x->s, &about[i], &tickets[i], err);
     }
-    for (size_t k = 0; k < cells && !status; k++)
-        for (size_t j = 0; j < arms && !status; j++) {
-            const size_t i = (block + k) % 2 ? arms - 1 - j : j;
+    for (size_t k = 0; k < cells && !status; k++) {
+        size_t arm_at[BLOCKS_MOST_ARMS];
+        orders_of_block(arm_at, arms, block, order[k], x->r->seed);
+        for (size_t place = 0; place < arms && !status; place++) {
+            const size_t i = arm_at[place];
             const sweep_cell *c = &x->arms[i].cells.cells[order[k]];
             if (x->arms[i].lost[order[k]])
                 continue;
@@ -142,6 +152,7 @@ static attn_status run_block(session *x, size_t block, const size_t *order, attn
             attn_error why;
             const attn_status failed = measure(x, i, order[k], &list, &why);
             run_mark(&x->arms[i].request, &list);
+            mark_place(&list, block, place);
             const bool given_up = failed && ext_is_name(c->key.kernel) && !run_signals_look();
             if (failed && !given_up)
                 status = attn_fail(err, failed, "%s", why.message);
@@ -152,6 +163,7 @@ static attn_status run_block(session *x, size_t block, const size_t *order, attn
             samples_free(&list);
             x->bar->done++;
         }
+    }
     for (size_t i = 0; i < arms; i++) {
         attn_error ignored; /* the first failure is the one to tell */
         const attn_status ended = store_run_end(x->s, &tickets[i], status ? "interrupted" : "complete", status ? &ignored : err);

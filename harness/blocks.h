@@ -1,7 +1,8 @@
 /* Measuring arms in turn: block after block, each arm's cell in a fresh process close to the other arms'.
  *
- * In each block cells come in random order, and arms forwards and backwards in turn (A B, B A, ...), so that drift
- * favours none. Numbers of runs are fixed per cell before the first block and the same for all arms, inputs too. Each
+ * In each block cells come in random order, and the arms of each cell in the order of a Williams design (harness/orders.h), so
+ * that neither drift nor what the process before left behind favours one. Each measurement keeps both: series "block" and "place"
+ * within it, from 0. Numbers of runs are fixed per cell before the first block and the same for all arms, inputs too. Each
  * arm of each block is a run in the store of its own, labelled with the arm's label: compare_read() pairs them. */
 #ifndef HARNESS_BLOCKS_H
 #define HARNESS_BLOCKS_H

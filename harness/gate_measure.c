@@ -1,6 +1,6 @@
 /* A suite measured by several programs in turn, and judged. See gate.h.
  *
- * A block is one pass over the lines with each arm; the arm that begins moves on by one from block to block. Rows are read
+ * A block is one pass over the lines with each arm, in the order of a Williams design (harness/orders.h). Rows are read
  * with SQLite's JSON functions. */
 #include "harness/gate.h"
 
@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "harness/compare.h"
+#include "harness/orders.h"
 
 /* ---- suites ---- */
 
@@ -160,6 +161,8 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
 
 /* ---- all of them ---- */
 
+enum { ORDER_SEED = 1 };
+
 static const char row_query[] =
     "SELECT printf('%s n=%d d=%d heads=%d %s threads=%d', json_extract(?1, '$.spec'), json_extract(?1, '$.n'), json_extract(?1, "
     "'$.dim'), json_extract(?1, '$.heads'), json_extract(?1, '$.dtype'), json_extract(?1, '$.threads')),"
@@ -181,13 +184,16 @@ attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *w
     if (sqlite3_open(":memory:", &memory) != SQLITE_OK || sqlite3_prepare_v2(memory, row_query, -1, &p.read, NULL) != SQLITE_OK)
         status = attn_fail(err, ATTN_EINTERNAL, "SQLite: %s", memory ? sqlite3_errmsg(memory) : "out of memory");
     for (p.block = 0; p.block < blocks && !status; p.block++)
-        for (p.line = 0; p.line < suite->count && !status; p.line++)
+        for (p.line = 0; p.line < suite->count && !status; p.line++) {
+            size_t arm_at[GATE_ARMS];
+            if (wanted && !wanted[p.line])
+                continue;
+            orders_of_block(arm_at, GATE_ARMS, p.block, p.line, ORDER_SEED);
             for (size_t k = 0; k < GATE_ARMS && !status; k++) {
-                if (wanted && !wanted[p.line])
-                    continue;
-                p.arm = (p.block + (p.block % 2 ? GATE_ARMS - 1 - k : k)) % GATE_ARMS;
+                p.arm = arm_at[k];
                 status = run_line(&p, programs[p.arm], suite->lines[p.line], db[p.arm], seconds, err);
             }
+        }
     sqlite3_finalize(p.read);
     sqlite3_close(memory);
     for (size_t a = 0; a < GATE_ARMS; a++) {

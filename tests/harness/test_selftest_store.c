@@ -58,7 +58,7 @@ Test(selftest_store, writers_that_complain_are_counted, .timeout = 120)
     cr_assert((complaints == 0) == (stored == 320), "%zu rows, %zu complained", stored, complaints);
 }
 
-/* Only the arm with an injection repeats work, and its rows say so. */
+/* Only the arm with an injection repeats work, and its rows say so; arms change places, and their rows say that as well. */
 Test(selftest_store, arms_may_repeat_work, .timeout = 120)
 {
     const char *const spec = "local:k=32";
@@ -80,5 +80,10 @@ Test(selftest_store, arms_may_repeat_work, .timeout = 120)
     cr_assert(strcmp(asked, "2") == 0, "%s measurements of the dearer arm are marked", asked);
     const char *marked = ask_store(s, "SELECT count(DISTINCT measurement) FROM scalars WHERE name IN ('inject', 'injected')");
     cr_assert(strcmp(marked, "2") == 0, "%s measurements of 4 are marked", marked);
+    const char *places = ask_store(s, "SELECT group_concat(label || ' ' || place, ', ') FROM (SELECT r.label, sum(p.value * (1 + 2 * b.value)) AS place "
+                                      "FROM scalars p JOIN scalars b ON b.measurement = p.measurement AND b.name = 'block' "
+                                      "JOIN measurements m ON m.id = p.measurement JOIN runs r ON r.id = m.run WHERE p.name = 'place' "
+                                      "GROUP BY r.label ORDER BY place)");
+    cr_assert(strcmp(places, "plain 1, dearer 3") == 0 || strcmp(places, "dearer 1, plain 3") == 0, "second in turn: %s", places);
     store_close(s);
 }
