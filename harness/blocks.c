@@ -191,8 +191,9 @@ attn_status blocks_measure(const blocks_request *r, store *s, progress *bar, att
         goto cleanup;
     }
     run_signals_catch();
-    bar->total = cells * (1 + r->arms * r->blocks);
-    status = count_runs(&x, err);
+    bar->total = cells * (r->arms * r->blocks + (r->base.lane == LANE_TIME));
+    if (r->base.lane == LANE_TIME)
+        status = count_runs(&x, err);
     for (size_t b = 0; b < r->blocks && !status; b++) {
         rng random = rng_make(r->seed, b);
         shuffle(order, cells, &random);

@@ -3,7 +3,8 @@
  * In each block cells come in random order, and the arms of each cell in the order of a Williams design (harness/orders.h), so
  * that neither drift nor what the process before left behind favours one. Each measurement keeps both: series "block" and "place"
  * within it, from 0. Numbers of runs are fixed per cell before the first block and the same for all arms, inputs too. Each
- * arm of each block is a run in the store of its own, labelled with the arm's label: compare_read() pairs them. */
+ * arm of each block is a run in the store of its own, labelled with the arm's label: compare_read() pairs them. In the lane callgrind
+ * a process counts one run, and nothing is to be found out before. */
 #ifndef HARNESS_BLOCKS_H
 #define HARNESS_BLOCKS_H
 

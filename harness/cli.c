@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,13 +165,9 @@ static attn_status choose(const option *o, const char *text, size_t *out, attn_e
 
 static attn_status parse_real(const option *o, const char *text, double *out, attn_error *err)
 {
-    char *end;
-    bool plain = (*text >= '0' && *text <= '9') || *text == '.';
-    double value = strtod(text, &end);
-    if (!plain || *end || end == text || !isfinite(value) || value <= 0 || value > 1e7 || strpbrk(text, "xX"))
+    if (!cli_parse_positive(text, out))
         return attn_fail(err, ATTN_EINVAL, "%s%s %s: not a %s above 0, such as 2.5", dashes(o), o->name, text,
                          o->kind == OPTION_PERCENT ? "percentage; write a number" : "time; write seconds");
-    *out = value;
     return ATTN_OK;
 }
 

@@ -77,6 +77,8 @@ size_t cli_operands(const args *a, const char *const **out);
 
 /* Text to values, as options do it. SIZE: decimal digits and at most one suffix k (1024) or m (1048576). */
 bool cli_parse_size(const char *text, size_t *out);
+/* SECONDS, PERCENT: a decimal number above 0, at most 1e7. */
+bool cli_parse_positive(const char *text, double *out);
 /* An axis within [min, max], at most CLI_AXIS_LENGTH values, duplicates dropped; *out is malloc'ed. */
 enum { CLI_AXIS_LENGTH = 4096 };
 attn_status cli_parse_axis(const char *text, size_t min, size_t max, size_t **out, size_t *count, attn_error *err);

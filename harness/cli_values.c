@@ -1,6 +1,7 @@
-/* Text to values: sizes and axes. */
+/* Text to values: sizes, numbers and axes. */
 #include "harness/cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,17 @@ bool cli_parse_size(const char *text, size_t *out)
 {
     size_t value;
     if (!take_size(&text, &value) || *text)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool cli_parse_positive(const char *text, double *out)
+{
+    char *end;
+    const bool plain = (*text >= '0' && *text <= '9') || *text == '.';
+    const double value = strtod(text, &end);
+    if (!plain || *end || end == text || !isfinite(value) || value <= 0 || value > 1e7 || strpbrk(text, "xX"))
         return false;
     *out = value;
     return true;

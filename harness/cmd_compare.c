@@ -7,6 +7,7 @@
 #include "harness/compare.h"
 #include "harness/compare_rows.h"
 #include "harness/ext.h"
+#include "harness/lane_callgrind.h"
 
 static const option options[] = {
     {"kernel", OPTION_TEXT, "NAME", "measure now: a kernel, twice or more; the first is what others are compared with; "
@@ -21,8 +22,10 @@ static const option options[] = {
     {"threads", OPTION_SIZE, "T", "threads (default: all this process may use)", NULL, 1, 4096, NULL, false},
     {"input", OPTION_TEXT, "INPUT", "q, k and v: gauss, text:FILE or npy:DIR", "gauss", 0, 0, NULL, false},
     {"seed", OPTION_SEED, "SEED", "seed of the input, and of the order of measuring", "1", 0, 0, NULL, false},
-    {"blocks", OPTION_SIZE, "B", "blocks to be measured: a fresh process for each arm and cell in each", "12", 1, 10000,
+    {"blocks", OPTION_SIZE, "B", "blocks to be measured: a fresh process for each arm and cell in each (default: 12, and 2 with --lane callgrind)", NULL, 1, 10000,
      NULL, false},
+    {"lane", OPTION_CHOICE, "LANE", "time, or instructions counted by valgrind (callgrind)", "time", 0, 0, LANE_CHOICES, false},
+    {"inject", OPTION_TEXT, "ARM:PERCENT", "that arm, counted from 1, repeats that share of its work, to see who notices", NULL, 0, 0, NULL, true},
     {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process, about", "0.2", 0, 0, NULL, false},
     {"threshold", OPTION_PERCENT, "PERCENT", "differences up to this do not matter", "1", 0, 0, NULL, false},
     {"count-threshold", OPTION_PERCENT, "PERCENT", "the same for instructions, of arms measured in the lane callgrind", "0.25", 0, 0, NULL, false},
@@ -35,6 +38,8 @@ static const option options[] = {
     CLI_OPTION_FORMAT,
     {0},
 };
+
+enum { TIME_BLOCKS = 12, COUNT_BLOCKS = 2 };
 
 /* Arm 0 with each of the others. `lossy`: an arm may have lost all its cells, which has been told. */
 static attn_status compare_all(const args *a, store *s, compare_request r, const char *const *names, size_t count, bool lossy,
@@ -85,6 +90,43 @@ static void live_free(live *l)
     }
 }
 
+/* "2:5": the second arm repeats 5% of its work. */
+static attn_status inject(blocks_request *r, const char *text, attn_error *err)
+{
+    const char *colon = strchr(text, ':');
+    char number[24];
+    size_t arm = 0;
+    double percent = 0;
+    snprintf(number, sizeof number, "%.*s", colon ? (int)(colon - text) : 0, text);
+    if (!cli_parse_size(number, &arm) || !cli_parse_positive(colon + 1, &percent))
+        return attn_fail(err, ATTN_EINVAL, "--inject %s: not an arm and a percentage, such as 2:5 for 5%% more work of the second arm", text);
+    if (arm < 1 || arm > r->arms)
+        return attn_fail(err, ATTN_EINVAL, "--inject %s: there is no arm %zu, only 1 to %zu", text, arm, r->arms);
+    if (percent > 100)
+        return attn_fail(err, ATTN_EINVAL, "--inject %s is outside its range, above 0 to 100 per cent", text);
+    if (r->inject[arm - 1] > 0)
+        return attn_fail(err, ATTN_EINVAL, "--inject %s: arm %zu has %g%% already", text, arm, 100 * r->inject[arm - 1]);
+    if (ext_is_name(r->kernels[arm - 1]))
+        return attn_fail(err, ATTN_EINVAL, "--inject %s: --kernel %s is not attnlab's work to repeat", text, r->kernels[arm - 1]);
+    r->inject[arm - 1] = percent / 100;
+    return ATTN_OK;
+}
+
+static attn_status label_arm(live *l, size_t i, const char *prefix, const char *name, size_t twin, attn_error *err)
+{
+    char again[32] = "", dearer[32] = "";
+    if (twin)
+        snprintf(again, sizeof again, " (%zu)", twin + 1);
+    if (l->request.inject[i] > 0)
+        snprintf(dearer, sizeof dearer, " +%g%%", 100 * l->request.inject[i]);
+    if (asprintf(&l->labels[i], "%s %s%s%s", prefix, name, again, dearer) < 0) {
+        l->labels[i] = NULL;
+        return attn_fail(err, ATTN_ENOMEM, "out of memory");
+    }
+    l->request.labels[i] = l->labels[i];
+    return ATTN_OK;
+}
+
 static attn_status live_arms(live *l, const args *a, attn_error *err)
 {
     static const char *const one[] = {"dense"};
@@ -109,19 +151,19 @@ static attn_status live_arms(live *l, const args *a, attn_error *err)
     for (size_t i = 0; i < r->arms; i++) {
         r->kernels[i] = by_kernel ? kernels[i] : kernel_count ? kernels[0] : "auto";
         r->specs[i] = by_kernel ? NULL : specs[i];
+    }
+    const char *const *injections;
+    const size_t injected = cli_texts(a, "inject", &injections);
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < injected && !status; i++)
+        status = inject(r, injections[i], err);
+    for (size_t i = 0; i < r->arms && !status; i++) {
         size_t twin = 0; /* the same arm again: a null comparison */
         for (size_t j = 0; j < i; j++)
             twin += strcmp(by_kernel ? kernels[i] : specs[i], by_kernel ? kernels[j] : specs[j]) == 0;
-        const char *name = by_kernel ? kernels[i] : specs[i];
-        const int length = twin ? asprintf(&l->labels[i], "%s %s (%zu)", prefix, name, twin + 1)
-                                : asprintf(&l->labels[i], "%s %s", prefix, name);
-        if (length < 0) {
-            l->labels[i] = NULL;
-            return attn_fail(err, ATTN_ENOMEM, "out of memory");
-        }
-        r->labels[i] = l->labels[i];
+        status = label_arm(l, i, prefix, by_kernel ? kernels[i] : specs[i], twin, err);
     }
-    return ATTN_OK;
+    return status;
 }
 
 static void tell_failure(const char *name, const char *why)
@@ -141,15 +183,20 @@ static attn_status live_request(live *l, const args *a, attn_error *err)
     r.plugin_count = cli_texts(a, "plugin", &r.plugins);
     r.ext_count = cli_texts(a, "ext", &r.exts);
     r.ext_timeout = cli_seconds(a, "ext-timeout");
-    attn_status status = metric_set_parse(&r.metrics, "time", LANE_TIME, err);
+    r.lane = (lane)cli_choice(a, "lane");
+    const bool counts = r.lane == LANE_CALLGRIND;
+    attn_status status = ext_check_given(r.exts, r.ext_count, err);
+    if (!status && counts)
+        status = callgrind_adapt(&r, err);
     if (!status)
-        status = ext_check_given(r.exts, r.ext_count, err);
-    l->request = (blocks_request){.base = r, .blocks = cli_size(a, "blocks"), .seed = r.seed, .failed = tell_failure};
+        status = metric_set_parse(&r.metrics, counts ? "instructions" : "time", r.lane, err);
+    const size_t blocks = cli_given(a, "blocks") ? cli_size(a, "blocks") : counts ? COUNT_BLOCKS : TIME_BLOCKS;
+    l->request = (blocks_request){.base = r, .blocks = blocks, .seed = r.seed, .failed = tell_failure};
     if (!status)
         status = live_arms(l, a, err);
     for (size_t i = 0; i < l->request.arms && !status; i++) {
         r.kernel = l->request.kernels[i];
-        status = run_check_external(&r, err);
+        status = counts ? callgrind_check_kernel(r.kernel, err) : run_check_external(&r, err);
     }
     return status;
 }
@@ -215,6 +262,7 @@ const command cmd_compare = {
         "  attnlab compare --kernel avx512 --kernel avx2 -p dense -p local:k=255 -n 1k,4k\n"
         "  attnlab compare -p strided:l=128 -p fixed:l=128,c=8 -n 4k\n"
         "  attnlab compare --kernel auto --kernel ext:torch-sdpa -p dense -n 4k\n"
+        "  attnlab compare -p dense -p dense --inject 2:5 --lane callgrind -n 512\n"
         "\n"
         "What is measured now is measured in blocks: each arm once, in a fresh process with an environment of random "
         "size, the same inputs and number of runs, in turn (A B, B A; more arms in the rows of a Williams design, so that each follows "
@@ -227,8 +275,11 @@ const command cmd_compare = {
         "decide it. Blocks in which the multiply-adds timed beside a measurement fell below 85% of their median were "
         "disturbed by others and are dropped, whichever arm it was.\n"
         "\n"
-        "Arms measured with `run --lane callgrind` are compared by their instructions: the range over the blocks instead of an interval, one "
-        "block is enough, and --count-threshold holds.\n"
+        "Arms measured with --lane callgrind, here or by `run`, are compared by their instructions (see 'attnlab run --help'): the range over the "
+        "blocks instead of an interval, one block is enough, and --count-threshold holds.\n"
+        "\n"
+        "--inject 2:5 makes the second arm compute 5% of its work twice, to try whether a comparison notices; it may be given for several arms. Such "
+        "measurements are marked, and so are their rows here.\n"
         "\n"
         "An external kernel (see 'attnlab help run') that fails or is wrong costs its cells; the exit code is then 2 or 14.\n"
         "\n"

@@ -25,7 +25,7 @@ const char *callgrind_unavailable(void)
 
 /* ---- requests ---- */
 
-static attn_status check_kernel(const char *name, attn_error *err)
+attn_status callgrind_check_kernel(const char *name, attn_error *err)
 {
     if (ext_is_name(name))
         return attn_fail(err, ATTN_EINVAL, "--kernel %s: --lane callgrind counts attnlab's own kernels; an external one runs in "
@@ -48,7 +48,7 @@ attn_status callgrind_adapt(run_request *r, attn_error *err)
     if (r->threads > 1)
         return attn_fail(err, ATTN_EINVAL, "--threads %d: --lane callgrind counts one thread; how threads wait for each other "
                                            "differs from run to run", r->threads);
-    attn_status status = check_kernel(r->kernel, err);
+    attn_status status = callgrind_check_kernel(r->kernel, err);
     if (status)
         return status;
     r->threads = 1;

@@ -21,6 +21,9 @@ const char *callgrind_unavailable(void);
  * process and its children. EINVAL says what does not go together with the lane. */
 ATTN_MUST_CHECK attn_status callgrind_adapt(run_request *r, attn_error *err);
 
+/* Whether valgrind can run the kernel. EINVAL: why not. */
+ATTN_MUST_CHECK attn_status callgrind_check_kernel(const char *name, attn_error *err);
+
 /* What one run of the plan took. */
 typedef struct callgrind_counts {
     uint64_t instructions, data_reads, data_writes;

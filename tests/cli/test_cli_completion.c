@@ -21,7 +21,7 @@ Test(cli_completion, bash_offers_what_there_is, .timeout = 60)
     static const struct { const char *line, *offers; } tries[] = {
         {"attnlab sh", "show\n"}, {"attnlab run --dt", "--dtype\n"}, {"attnlab run --dtype ", "f32 bf16 f16\n"}, {"attnlab show fixed:he", "head= head=merged"},
         {"attnlab run -p natten3", "natten3d"}, {"attnlab plot ti", "time\n"}, {"attnlab db mer", "merge\n"}, {"attnlab run --kernel por", "portable\n"},
-        {"attnlab run --cache ", "hot cold\n"}, {"attnlab run --metrics mem", "memory\n"}, {"attnlab completion z", "zsh\n"}, {"attnlab analyze loc", "local"},
+        {"attnlab run --cache ", "hot cold\n"}, {"attnlab compare --inj", "--inject\n"}, {"attnlab compare --lane ", "time callgrind\n"}, {"attnlab run --metrics mem", "memory\n"}, {"attnlab completion z", "zsh\n"}, {"attnlab analyze loc", "local"},
     };
     outcome o = shell("command -v bash");
     const bool bash = o.exit_code == 0;

@@ -28,6 +28,22 @@ Test(cli_values, sizes)
     }
 }
 
+Test(cli_values, positive_numbers)
+{
+    static const struct {
+        const char *text;
+        double value; /* 0: refused */
+    } cases[] = {
+        {"1", 1}, {"2.5", 2.5}, {".5", 0.5}, {"0.25", 0.25}, {"1e-3", 1e-3}, {"10000000", 1e7}, {"", 0}, {".", 0}, {"0", 0}, {"-1", 0}, {"+1", 0},
+        {"1%", 0}, {"5 ", 0}, {" 5", 0}, {"1,5", 0}, {"0x10", 0}, {"nan", 0}, {"inf", 0}, {"1e400", 0}, {"10000001", 0}, {"five", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double value = 0;
+        const bool fine = cli_parse_positive(cases[i].text, &value);
+        cr_assert(fine == (cases[i].value > 0) && (!fine || value == cases[i].value), "'%s': %d %g", cases[i].text, fine, value);
+    }
+}
+
 static void expect_axis(const char *text, const size_t *values, size_t count)
 {
     size_t *axis, length;
