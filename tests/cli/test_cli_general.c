@@ -93,6 +93,29 @@ Test(cli_general, unknown_words_get_one_line_and_a_suggestion)
     }
 }
 
+/* Percentages and times that are none: one line with the option, the value, and what it should have been; in every command that has such. */
+Test(cli_general, bad_percentages_and_times)
+{
+    static const char *const bad[] = {"0", "-1", "five", "1%", "1,5", "nan", "inf", "0x10", "1e9"};
+    size_t tried = 0;
+    for (size_t c = 0; commands[c]; c++)
+        for (const option *o = commands[c]->options; o && o->name && !commands[c]->hidden; o++) {
+            if (o->kind != OPTION_PERCENT && o->kind != OPTION_SECONDS)
+                continue;
+            for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+                char said[100];
+                snprintf(said, sizeof said, "--%s %s: not a %s above 0, such as 2.5", o->name, bad[b],
+                         o->kind == OPTION_PERCENT ? "percentage; write a number" : "time; write seconds");
+                outcome out = attnlab("%s --%s=%s", commands[c]->name, o->name, bad[b]);
+                cr_assert(out.exit_code == EXIT_INPUT && one_complaint(&out, said, NULL), "%s --%s=%s: exit %d: %s", commands[c]->name, o->name,
+                          bad[b], out.exit_code, out.err);
+                outcome_free(&out);
+            }
+            tried += o->kind == OPTION_PERCENT;
+        }
+    cr_assert(tried >= 5, "%zu options are percentages", tried);
+}
+
 Test(cli_general, no_arguments_print_usage_and_fail)
 {
     outcome o = attnlab(" ");
