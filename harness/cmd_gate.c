@@ -14,8 +14,8 @@ static const option options[] = {
     {"head", OPTION_TEXT, "REV", "the revision to be judged", "HEAD", 0, 0, NULL, false},
     {"repo", OPTION_TEXT, "DIR", "the git repository", ".", 0, 0, NULL, false},
     {"suite", OPTION_TEXT, "FILE", "what to measure: lines of options of `run`", "suites/ci.suite", 0, 0, NULL, false},
-    {"blocks", OPTION_SIZE, "B", "blocks of the screen", "12", 6, 10000, NULL, false},
-    {"confirm", OPTION_SIZE, "B", "fresh blocks for cells that the screen finds slower", "24", 12, 10000, NULL, false},
+    {"blocks", OPTION_SIZE, "B", "blocks of the screen", "20", 6, 10000, NULL, false},
+    {"confirm", OPTION_SIZE, "B", "fresh blocks for cells that the screen finds slower", "60", 12, 10000, NULL, false},
     {"max-time", OPTION_SECONDS, "S", "seconds of timed runs in each process", "0.1", 0, 0, NULL, false},
     {"threshold", OPTION_PERCENT, "PERCENT", "differences of times up to this do not matter", "1", 0, 0, NULL, false},
     {"lane", OPTION_CHOICE, "LANE", "what is compared: times, instructions counted by valgrind, or both", "time", 0, 0,
@@ -227,7 +227,7 @@ const command cmd_gate = {
         "  attnlab gate --base v0.1.0 --head HEAD --suite mine.suite --threshold 2\n"
         "\n"
         "A block is one pass over the suite with each program, every cell in a fresh process. Verdicts are those of 'attnlab "
-        "compare'. Cells that a screen of 12 blocks finds slower are measured again in 24 fresh blocks, which alone decide: slower "
+        "compare'. Cells that a screen of 20 blocks finds slower are measured again in 60 fresh blocks, which alone decide: slower "
         "is what Holm's procedure rejects over all cells at 0.1% (the chance of even one false alarm) with an interval above "
         "0 and a median beyond the threshold. When the base differs from itself by the same rule the run is void.\n"
         "\n"

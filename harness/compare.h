@@ -1,7 +1,7 @@
 /* Comparing two arms: pairs of measurements of the same cell, block by block, and what they say.
  *
  * An *arm* is a set of runs in the store: those with a label, of a commit, or one by its id. The k-th measurement of a
- * cell in A and the k-th in B, in order of time, are block k; runs made in turn (`attnlab compare --kernel ...`,
+ * cell in A and the k-th in B, in order of time, are block k. A process tells the lower quartile of its runs (stats_of_process()). Runs made in turn (`attnlab compare --kernel ...`,
  * `attnlab run --processes`) are what that is meant for. */
 #ifndef HARNESS_COMPARE_H
 #define HARNESS_COMPARE_H
@@ -33,7 +33,7 @@ typedef struct comparison {
     double *log_ratios;     /* of the blocks that count, in order */
     bool counts;            /* of instructions, where the arms were measured in that lane; else times */
     bool injected;          /* an arm repeated a share of its work */
-    double cost_a, cost_b;  /* medians over these blocks, ns or instructions */
+    double cost_a, cost_b;  /* medians over these blocks of what processes tell (stats_of_process()), ns or instructions */
     size_t dropped;         /* blocks that were disturbed */
     verdict verdict;
     bool adjusted;          /* whether the sign test holds in the family (Benjamini-Hochberg, 5%) */

@@ -55,7 +55,8 @@ typedef struct gate_cell {
     size_t line;           /* of the suite */
     lane lane;
     size_t blocks;
-    double *cost[GATE_ARMS]; /* [blocks] medians in ns, or instructions; NaN: not measured */
+    double *cost[GATE_ARMS]; /* [blocks] what processes tell (stats_of_process()) in ns, or instructions; NaN: not measured */
+    double *median[GATE_ARMS]; /* of the runs, in ns: what programs tell that are too old for the other */
     double *peak[GATE_ARMS]; /* GFLOP/s of multiply-adds beside it; NaN: not told */
     /* What follows from them: */
     verdict head, null;    /* against the base */

@@ -61,9 +61,11 @@ void gate_suite_free(gate_suite *s)
 
 /* ---- one pass of one line ---- */
 
+enum { NAME, QUARTILE, MEDIAN, PEAK, INSTRUCTIONS };
+
 typedef struct pass {
     gate_cells *cells;
-    sqlite3_stmt *read; /* name, ns, peak, instructions of a row */
+    sqlite3_stmt *read; /* of a row, its columns as above */
     size_t line, arm, block, blocks;
     lane lane;
 } pass;
@@ -86,29 +88,46 @@ static gate_cell *find_cell(const pass *p, const char *name)
     bool complete = new->name != NULL;
     for (size_t a = 0; a < GATE_ARMS; a++) {
         new->cost[a] = malloc(blocks * sizeof *new->cost[a]);
+        new->median[a] = malloc(blocks * sizeof *new->median[a]);
         new->peak[a] = malloc(blocks * sizeof *new->peak[a]);
-        complete &= new->cost[a] && new->peak[a];
+        complete &= new->cost[a] && new->median[a] && new->peak[a];
         for (size_t b = 0; b < blocks && complete; b++)
-            new->cost[a][b] = new->peak[a][b] = (double)NAN;
+            new->cost[a][b] = new->median[a][b] = new->peak[a][b] = (double)NAN;
     }
     return complete ? new : NULL;
 }
 
+static double number(sqlite3_stmt *row, int of)
+{
+    return sqlite3_column_type(row, of) == SQLITE_NULL ? (double)NAN : sqlite3_column_double(row, of);
+}
+
 static attn_status take_row(pass *p, const char *row, attn_error *err)
 {
-    const int cost = p->lane == LANE_CALLGRIND ? 3 : 1;
+    const bool counts = p->lane == LANE_CALLGRIND;
     sqlite3_reset(p->read);
     if (sqlite3_bind_text(p->read, 1, row, -1, SQLITE_STATIC) != SQLITE_OK || sqlite3_step(p->read) != SQLITE_ROW ||
-        sqlite3_column_type(p->read, 0) == SQLITE_NULL || sqlite3_column_type(p->read, cost) == SQLITE_NULL)
+        sqlite3_column_type(p->read, NAME) == SQLITE_NULL || isnan(number(p->read, counts ? INSTRUCTIONS : MEDIAN)))
         return attn_fail(err, ATTN_EINVAL, "not a row of `attnlab run -o jsonl` with %s: %.120s",
-                         p->lane == LANE_CALLGRIND ? "instructions" : "a time", row);
-    const gate_cell *of = find_cell(p, (const char *)sqlite3_column_text(p->read, 0));
+                         counts ? "instructions" : "a time", row);
+    const gate_cell *of = find_cell(p, (const char *)sqlite3_column_text(p->read, NAME));
     if (!of)
         return no_memory(err);
-    of->cost[p->arm][p->block] = sqlite3_column_double(p->read, cost);
-    if (sqlite3_column_type(p->read, 2) != SQLITE_NULL)
-        of->peak[p->arm][p->block] = sqlite3_column_double(p->read, 2);
+    of->cost[p->arm][p->block] = number(p->read, counts ? INSTRUCTIONS : QUARTILE);
+    of->median[p->arm][p->block] = number(p->read, MEDIAN);
+    of->peak[p->arm][p->block] = number(p->read, PEAK);
     return ATTN_OK;
+}
+
+/* Arms are compared by the same figure: where one has no quartiles, by medians. */
+static void settle_costs(gate_cell *c)
+{
+    bool old = false;
+    for (size_t a = 0; a < GATE_ARMS; a++)
+        for (size_t b = 0; b < c->blocks; b++)
+            old |= isnan(c->cost[a][b]) && !isnan(c->median[a][b]);
+    for (size_t a = 0; a < GATE_ARMS && old; a++)
+        memcpy(c->cost[a], c->median[a], c->blocks * sizeof *c->cost[a]);
 }
 
 /* 'text' for the shell. */
@@ -166,7 +185,7 @@ enum { ORDER_SEED = 1 };
 static const char row_query[] =
     "SELECT printf('%s n=%d d=%d heads=%d %s threads=%d', json_extract(?1, '$.spec'), json_extract(?1, '$.n'), json_extract(?1, "
     "'$.dim'), json_extract(?1, '$.heads'), json_extract(?1, '$.dtype'), json_extract(?1, '$.threads')),"
-    " json_extract(?1, '$.time_ns.median'), json_extract(?1, '$.gflops') / json_extract(?1, '$.share_of_peak'),"
+    " json_extract(?1, '$.time_ns.lower_quartile'), json_extract(?1, '$.time_ns.median'), json_extract(?1, '$.gflops') / json_extract(?1, '$.share_of_peak'),"
     " json_extract(?1, '$.instructions') WHERE json_valid(?1)";
 
 attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
@@ -194,6 +213,8 @@ attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *w
                 status = run_line(&p, programs[p.arm], suite->lines[p.line], db[p.arm], seconds, err);
             }
         }
+    for (size_t i = 0; i < out->count; i++)
+        settle_costs(&out->at[i]);
     sqlite3_finalize(p.read);
     sqlite3_close(memory);
     for (size_t a = 0; a < GATE_ARMS; a++) {
@@ -231,6 +252,7 @@ void gate_cells_free(gate_cells *c)
         free(c->at[i].name);
         for (size_t a = 0; a < GATE_ARMS; a++) {
             free(c->at[i].cost[a]);
+            free(c->at[i].median[a]);
             free(c->at[i].peak[a]);
         }
     }

@@ -48,7 +48,7 @@ static double process_time(selftest_noise noise, double *clock, rng *r)
             e = student2(r);
         x[i] = level + ONE_PERCENT * e;
     }
-    return stats_median(x, SAMPLES, CONFIDENCE).median;
+    return stats_of_process(x, SAMPLES);
 }
 
 void selftest_blocks(double *out, size_t blocks, selftest_noise noise, double truth, uint64_t seed, uint64_t trial)

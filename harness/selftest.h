@@ -8,7 +8,7 @@
 
 enum { SELFTEST_CASES = 12, SELFTEST_BLOCKS = 60 }; /* of a gate; blocks of each case */
 
-/* What measurements suffer from. Each process takes SAMPLES samples and tells their median, as `time` does. */
+/* What measurements suffer from. Each process takes SAMPLES samples and tells their lower quartile, as in comparisons. */
 typedef enum selftest_noise {
     SELFTEST_AR1,    /* samples of a process that follow each other: x = 0.9 x' + e, one per cent */
     SELFTEST_DRIFT,  /* a clock that walks from process to process, half a per cent a step, across all blocks */

@@ -173,10 +173,11 @@ static void replay(selftest_session *x, const live *l)
 
 attn_status selftest_gates(selftest_session *x, attn_error *err)
 {
+    const double seconds = x->quick ? 0.02 : 0.01; /* few blocks have to be better ones */
     const plan alone = {.name = "alone", .cases = x->quick ? 2 : SELFTEST_CASES, .blocks = x->quick ? 40 : SELFTEST_BLOCKS,
-                        .gates = x->gates, .first = FIVE, .arms = ARMS, .seconds = 0.02};
+                        .gates = x->gates, .first = FIVE, .arms = ARMS, .seconds = seconds};
     const plan busy = {.name = "beside a busy process", .cases = x->quick ? 2 : SELFTEST_CASES, .blocks = alone.blocks,
-                       .gates = (x->gates + 2) / 3, .first = REFERENCE, .arms = 2, .seconds = 0.02};
+                       .gates = (x->gates + 2) / 3, .first = REFERENCE, .arms = 2, .seconds = seconds};
     live quiet = {0}, disturbed = {0};
     attn_status status = gates(x, &quiet, &alone, err);
     if (!status)

@@ -83,3 +83,9 @@ double stats_quantile(const double *sorted, size_t count, double p)
         return sorted[count - 1];
     return sorted[below] + (at - (double)below) * (sorted[below + 1] - sorted[below]);
 }
+
+double stats_of_process(double *samples, size_t count)
+{
+    stats_sort(samples, count);
+    return stats_quantile(samples, count, 0.25);
+}

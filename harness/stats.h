@@ -25,6 +25,11 @@ double stats_median_coverage(size_t count, double confidence);
  * x(count) at p = 1. count = 0: NaN. */
 double stats_quantile(const double *sorted, size_t count, double p);
 
+/* What the runs of one process (sorted in place, no NaN) tell in a comparison: the lower quartile. What disturbs a run only adds to it,
+ * and often lasts for longer than a process's median can stand; the quartile stays while a quarter of the runs is left alone. The
+ * minimum would stay for longer, but it is blind to work that only some runs do. STORE_LOWER_QUARTILE is the same in SQL. */
+double stats_of_process(double *samples, size_t count);
+
 /* Ascending, in place; no NaN. */
 void stats_sort(double *samples, size_t count);
 

@@ -131,4 +131,10 @@ attn_status store_stamp(const store_run *about, FILE *out, attn_error *err);
 /* EINVAL unless `text` is a whole export: each line well-formed and their numbers as announced. */
 attn_status store_import_check(const char *name, const char *text, size_t size, attn_error *err);
 
+/* Of the samples of a series of a measurement (SQL for its id), interpolated linearly as stats_quantile() does; NULL without any. */
+#define STORE_LOWER_QUARTILE(measurement, name)                                                                                       \
+    "(SELECT sum(value * max(0, 1 - abs(rank - 1 - 0.25 * (count - 1)))) FROM"                                                        \
+    "  (SELECT value, row_number() OVER (ORDER BY value) AS rank, count(*) OVER () AS count FROM samples"                             \
+    "   WHERE measurement = " measurement " AND series = (SELECT id FROM series WHERE name = '" name "') AND value IS NOT NULL))"
+
 #endif

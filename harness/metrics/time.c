@@ -14,7 +14,8 @@
  *   pressure         share of that time in which some task of the machine waited for a processor
  *   throttled        times a quota stopped its control group
  *   peak_gflops      multiply-adds of the kernel's instruction set and threads, out of registers: one sample before
- *                    the others, one each quarter of the time limit among them, one behind them
+ *                    the others, one each quarter of the time limit (half, where a number of runs is given) among them,
+ *                    one behind them
  *
  * A sample is several runs where one is short: long enough that reading the clock is a thousandth of it at
  * most, and that MOST samples last half of the time limit. Warm-up lasts a twentieth of the limit, and so
@@ -186,9 +187,10 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
         samples[count++] = first;
         reason = "time";
     }
+    const double between_peaks = limit / (asked ? 2 : 4);
     int64_t sampling = clock_ns();
     while (!reason) {
-        if (!peaks.why && (double)(clock_ns() - peaks.last) > limit / 4)
+        if (!peaks.why && (double)(clock_ns() - peaks.last) > between_peaks)
             peaks_take_within(&peaks, b, fastest);
         samples[count++] = timed(b, iterations);
         double spent = (double)(clock_ns() - sampling), left = limit - (double)(clock_ns() - start);

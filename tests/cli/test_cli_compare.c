@@ -1,5 +1,6 @@
 /* attnlab compare, from stores of made-up runs and measured; attnlab run --processes. */
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,6 +99,29 @@ Test(cli_compare, disturbed_blocks)
     outcome_free(&o);
     o = attnlab("compare before after -o jsonl --db %s", filled(1, 6, "made-up CPU"));
     cr_assert(strcmp(value(&o, "dense", "dropped"), "0") == 0, "most blocks alike: dropped %s", value(&o, "dense", "dropped"));
+    outcome_free(&o);
+}
+
+/* A process tells the lower quartile of its runs: a third that was disturbed changes nothing, and rows have the same figure. */
+Test(cli_compare, processes_tell_lower_quartiles)
+{
+    const char *path = scratch_path("quartiles.db");
+    synthetic s = {0};
+    synthetic_open(&s, path, "made-up CPU", "before");
+    for (size_t b = 0; b < BLOCKS; b++)
+        for (int after = 0; after < 2; after++) {
+            if (b || after)
+                synthetic_run(&s, "made-up CPU", after ? "after" : "before");
+            synthetic_begin(&s, "dense", 1024);
+            for (size_t i = 0; i < 6; i++) /* 100 110 120 130, less 5% before; quartile 112.5 */
+                record_real(&s.to, "time_ns", "ns", (i < 4 ? 100 + 10 * (double)i : 900) / (after ? 1 : 1.05) * (i > 3 && after ? 3 : 1));
+            synthetic_end(&s);
+        }
+    synthetic_close(&s);
+    outcome o = attnlab("compare before after -o jsonl --db %s", path);
+    cr_assert(o.exit_code == 0 && strcmp(value(&o, "dense", "verdict"), "regressed") == 0, "exit %d: %s%s", o.exit_code, o.out, o.err);
+    cr_assert(fabs(atof(value(&o, "dense", "time_ns_b")) - 112.5) < 1e-6, "quartile %s", value(&o, "dense", "time_ns_b"));
+    cr_assert(fabs(atof(value(&o, "dense", "ratio")) - 1.05) < 1e-6, "ratio %s", value(&o, "dense", "ratio"));
     outcome_free(&o);
 }
 

@@ -30,13 +30,15 @@ static const char *repository(const char *const *factors, size_t count)
                   "  n=$(cat \"$0.n\" 2>/dev/null || echo 0); echo $((n + 1)) >\"$0.n\"\n"
                   "  test $((n %% 2)) = 0 && factor=1.05 || factor=0.95\n"
                   "fi\n"
+                  "quartile=0; case $factor in */*) quartile=${factor#*/}; factor=${factor%%/*};; esac\n"
                   "row() {\n"
-                  "awk -v f=$2 -v r=$(($(od -An -N2 -tu2 /dev/urandom))) -v s=$1 'BEGIN { printf \"{\\\"spec\\\": \\\"%%s\\\", \\\"n\\\": 64, "
-                  "\\\"dim\\\": 64, \\\"heads\\\": 1, \\\"dtype\\\": \\\"f32\\\", \\\"threads\\\": 1, \\\"time_ns\\\": {\\\"median\\\": %%.3f}, "
-                  "\\\"gflops\\\": 10, \\\"share_of_peak\\\": 0.5, \\\"instructions\\\": %%d}\\n\", s, 1e6 * f * (1 + 0.001 * (r / 65535 - 0.5)), 1e6 * f }'\n"
+                  "awk -v f=$2 -v q=$3 -v r=$(($(od -An -N2 -tu2 /dev/urandom))) -v s=$1 'BEGIN { printf \"{\\\"spec\\\": \\\"%%s\\\", \\\"n\\\": 64, "
+                  "\\\"dim\\\": 64, \\\"heads\\\": 1, \\\"dtype\\\": \\\"f32\\\", \\\"threads\\\": 1, \\\"time_ns\\\": {\\\"median\\\": %%.3f%%s}, "
+                  "\\\"gflops\\\": 10, \\\"share_of_peak\\\": 0.5, \\\"instructions\\\": %%d}\\n\", s, 1e6 * f * (1 + 0.001 * (r / 65535 - 0.5)), "
+                  "(q > 0 ? \", \\\"lower_quartile\\\": \" 1e6 * q * (1 + 0.001 * (r / 65535 - 0.5)) : \"\"), 1e6 * f }'\n"
                   "}\n"
                   "case \"$*\" in *refuse*) echo 'attnlab: no such pattern' >&2; exit 2;; esac\n"
-                  "row dense $factor; row local 1\n"
+                  "row dense $factor $quartile; row local 1 0\n"
                   "END\n"
                   "echo build >.gitignore; git add -A; git commit -qm %zu", repo, factors[i],
                   strcmp(factors[i], "broken") == 0 ? "1" : factors[i], i);
@@ -103,6 +105,20 @@ static void expect(const char *factor, int code, const char *word)
 Test(cli_gate, slower, .timeout = 120) { expect("1.05", 10, "regressed"); }
 Test(cli_gate, faster, .timeout = 120) { expect("0.95", 0, "pass"); }
 Test(cli_gate, same, .timeout = 120) { expect("1.0", 0, "pass"); }
+
+/* Times are lower quartiles of the runs ("median/quartile") where both revisions tell them, else medians. */
+static void expect_of_two(const char *base, const char *head, int code)
+{
+    const char *factors[] = {base, head};
+    const char *repo = repository(factors, 2);
+    outcome o = attnlab("gate --base HEAD~1 --repo %s --suite %s/suite --blocks 8 --confirm 20", repo, repo);
+    cr_assert(o.exit_code == code, "%s, then %s: exit %d, expected %d: %s%s", base, head, o.exit_code, code, o.out, o.err);
+    outcome_free(&o);
+}
+
+Test(cli_gate, quartiles_of_both, .timeout = 120) { expect_of_two("2/1", "1/1.05", 10); }
+Test(cli_gate, medians_where_the_base_is_old, .timeout = 120) { expect_of_two("1", "1/1.5", 0); }
+Test(cli_gate, medians_where_the_head_is_old, .timeout = 120) { expect_of_two("1/0.5", "1", 0); }
 
 /* Just at the threshold the median falls on either side of it, so either word is right; only to pass is wrong. */
 Test(cli_gate, borderline, .timeout = 120)

@@ -115,3 +115,12 @@ Test(stats, quantiles)
     cr_assert(stats_quantile(x, 1, 0.3) == 10, "one sample: %g", stats_quantile(x, 1, 0.3));
     cr_assert(isnan(stats_quantile(x, 0, 0.3)), "no samples: not NaN");
 }
+
+/* What a process tells: whatever happens to the slower three quarters of its runs. */
+Test(stats, a_process_tells_its_lower_quartile)
+{
+    double five[] = {30, 10, 20, 50, 40}, disturbed[] = {900, 10, 20, 800, 700}, one[] = {7}, none[1];
+    cr_assert(stats_of_process(five, 5) == 20, "%g", five[1]);
+    cr_assert(stats_of_process(disturbed, 5) == 20, "%g", disturbed[1]);
+    cr_assert(stats_of_process(one, 1) == 7 && isnan(stats_of_process(none, 0)), "one sample, and none");
+}
