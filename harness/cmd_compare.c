@@ -5,6 +5,7 @@
 #include "harness/blocks.h"
 #include "harness/cli.h"
 #include "harness/compare.h"
+#include "harness/compare_programs.h"
 #include "harness/compare_rows.h"
 #include "harness/ext.h"
 #include "harness/lane_callgrind.h"
@@ -13,6 +14,7 @@ static const option options[] = {
     {"kernel", OPTION_TEXT, "NAME", "measure now: a kernel, twice or more; the first is what others are compared with; "
      "ext:NAME: an external one", NULL, 0, 0, NULL, true},
     {"p", OPTION_TEXT, "SPEC", "measure now: patterns; without two kernels these are the arms", NULL, 0, 0, NULL, true},
+    {"binary", OPTION_TEXT, "FILE", "measure now, with two programs: other builds of attnlab; twice", NULL, 0, 0, NULL, true},
     {"n", OPTION_AXIS, "AXIS", "sequence lengths: 4k, or 1k,2k, or 1k:16k*2", "1k", 1, ATTN_MAX_N, NULL, false},
     {"d", OPTION_AXIS, "AXIS", "head dimensions", "64", ATTN_MIN_DIM, ATTN_MAX_DIM, NULL, false},
     {"batch", OPTION_SIZE, "B", "batch entries", "1", 1, 65536, NULL, false},
@@ -138,7 +140,7 @@ static attn_status live_arms(live *l, const args *a, attn_error *err)
     r->arms = by_kernel ? kernel_count : spec_count;
     if (r->arms < 2)
         return attn_fail(err, ATTN_EINVAL, "compare needs two arms: names of stored runs (labels, run ids, commits), or two of "
-                                           "--kernel or of -p to measure now");
+                                           "--kernel, -p or --binary to measure now");
     if (r->arms > BLOCKS_MOST_ARMS)
         return attn_fail(err, ATTN_EINVAL, "%zu arms are more than %d", r->arms, BLOCKS_MOST_ARMS);
     r->base.specs = spec_count ? specs : one;
@@ -171,7 +173,8 @@ static void tell_failure(const char *name, const char *why)
     cli_complain(EXIT_INPUT, "%s failed: %s", name, why);
 }
 
-static attn_status live_request(live *l, const args *a, attn_error *err)
+/* What all ways of measuring share. */
+static attn_status base_request(run_request *out, const args *a, attn_error *err)
 {
     run_request r = {
         .batch = cli_size(a, "batch"), .heads = cli_size(a, "heads"), .dtype = (attn_dtype)cli_choice(a, "dtype"),
@@ -184,27 +187,83 @@ static attn_status live_request(live *l, const args *a, attn_error *err)
     r.ext_count = cli_texts(a, "ext", &r.exts);
     r.ext_timeout = cli_seconds(a, "ext-timeout");
     r.lane = (lane)cli_choice(a, "lane");
-    const bool counts = r.lane == LANE_CALLGRIND;
     attn_status status = ext_check_given(r.exts, r.ext_count, err);
-    if (!status && counts)
+    if (!status && r.lane == LANE_CALLGRIND)
         status = callgrind_adapt(&r, err);
     if (!status)
-        status = metric_set_parse(&r.metrics, counts ? "instructions" : "time", r.lane, err);
-    const size_t blocks = cli_given(a, "blocks") ? cli_size(a, "blocks") : counts ? COUNT_BLOCKS : TIME_BLOCKS;
-    l->request = (blocks_request){.base = r, .blocks = blocks, .seed = r.seed, .failed = tell_failure};
+        status = metric_set_parse(&r.metrics, r.lane == LANE_CALLGRIND ? "instructions" : "time", r.lane, err);
+    *out = r;
+    return status;
+}
+
+static size_t blocks_of(const args *a)
+{
+    return cli_given(a, "blocks") ? cli_size(a, "blocks") : cli_choice(a, "lane") == LANE_CALLGRIND ? COUNT_BLOCKS : TIME_BLOCKS;
+}
+
+static attn_status live_request(live *l, const args *a, attn_error *err)
+{
+    run_request r;
+    attn_status status = base_request(&r, a, err);
+    l->request = (blocks_request){.base = r, .blocks = blocks_of(a), .seed = r.seed, .failed = tell_failure};
     if (!status)
         status = live_arms(l, a, err);
     for (size_t i = 0; i < l->request.arms && !status; i++) {
         r.kernel = l->request.kernels[i];
-        status = counts ? callgrind_check_kernel(r.kernel, err) : run_check_external(&r, err);
+        status = r.lane == LANE_CALLGRIND ? callgrind_check_kernel(r.kernel, err) : run_check_external(&r, err);
     }
     return status;
+}
+
+/* ---- programs measured now ---- */
+
+/* Nothing is stored, and an arm is a program: what says otherwise is refused. */
+static attn_status programs_request_of(programs_request *out, const args *a, attn_error *err)
+{
+    static const char *const one[] = {"dense"}, *const idle[] = {"inject", "label", "db", "ext", "anyway", "keep-noisy"};
+    const char *const *programs, *const *kernels, *const *specs, *const *names;
+    const size_t count = cli_texts(a, "binary", &programs), kernel_count = cli_texts(a, "kernel", &kernels), spec_count = cli_texts(a, "p", &specs);
+    if (count != 2)
+        return attn_fail(err, ATTN_EINVAL, "--binary %s: two programs are compared, not %zu", programs[0], count);
+    if (cli_operands(a, &names))
+        return attn_fail(err, ATTN_EINVAL, "\"%s\" names stored runs, --binary measures now: give one or the other", names[0]);
+    if (kernel_count > 1)
+        return attn_fail(err, ATTN_EINVAL, "--kernel %s: with --binary the programs are what differs; give one kernel at most", kernels[1]);
+    for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++)
+        if (cli_given(a, idle[i]))
+            return attn_fail(err, ATTN_EINVAL, "--%s has no meaning with --binary: each program measures by itself, and nothing is stored", idle[i]);
+    attn_status status = base_request(&out->base, a, err);
+    out->base.kernel = kernel_count ? kernels[0] : "auto";
+    out->base.specs = spec_count ? specs : one;
+    out->base.spec_count = spec_count ? spec_count : 1;
+    out->programs[0] = programs[0];
+    out->programs[1] = programs[1];
+    out->blocks = blocks_of(a);
+    out->threshold = cli_percent(a, out->base.lane == LANE_CALLGRIND ? "count-threshold" : "threshold");
+    if (!status && out->base.lane == LANE_CALLGRIND)
+        status = callgrind_check_kernel(out->base.kernel, err);
+    return status;
+}
+
+static int compare_binaries(const args *a)
+{
+    attn_error err;
+    programs_request r = {.blocks = 0};
+    bool written = true;
+    attn_status status = programs_request_of(&r, a, &err);
+    if (!status)
+        status = compare_programs(&r, (emit_format)cli_choice(a, "o"), &written, &err);
+    if (status)
+        return cli_fail(status, &err);
+    return written ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");
 }
 
 /* ---- the command ---- */
 
 static int compare(const args *a)
 {
+    if (cli_given(a, "binary"))
+        return compare_binaries(a);
     attn_error err;
     store *s = NULL;
     live l = {0};
@@ -220,7 +279,7 @@ static int compare(const args *a)
         status = attn_fail(&err, ATTN_EINVAL, "\"%s\" names stored runs, --kernel and -p measure now: give one or the other", names[0]);
     else if (!now && operands != 2)
         status = attn_fail(&err, ATTN_EINVAL, "compare needs two arms: names of stored runs (labels, run ids, commits), or two of "
-                                              "--kernel or of -p to measure now");
+                                              "--kernel, -p or --binary to measure now");
     if (!status && now)
         status = live_request(&l, a, &err);
     if (!status && now)
@@ -263,6 +322,7 @@ const command cmd_compare = {
         "  attnlab compare -p strided:l=128 -p fixed:l=128,c=8 -n 4k\n"
         "  attnlab compare --kernel auto --kernel ext:torch-sdpa -p dense -n 4k\n"
         "  attnlab compare -p dense -p dense --inject 2:5 --lane callgrind -n 512\n"
+        "  attnlab compare --binary old/attnlab --binary build/attnlab -p dense -n 512\n"
         "\n"
         "What is measured now is measured in blocks: each arm once, in a fresh process with an environment of random "
         "size, the same inputs and number of runs; it tells the lower quartile of its runs, since what disturbs only adds. Arms come "
@@ -281,6 +341,10 @@ const command cmd_compare = {
         "\n"
         "--inject 2:5 makes the second arm compute 5% of its work twice, to try whether a comparison notices; it may be given for several arms. Such "
         "measurements are marked, and so are their rows here.\n"
+        "\n"
+        "--binary, twice, compares two builds of attnlab. Each measures with its own command line, planner and kernels, in blocks of A, B and A "
+        "again, as 'attnlab gate' has it; the last column holds A against itself. What they were built from goes to standard error, or "
+        "into build_a and build_b. Nothing is stored.\n"
         "\n"
         "An external kernel (see 'attnlab help run') that fails or is wrong costs its cells; the exit code is then 2 or 14.\n"
         "\n"

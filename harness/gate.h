@@ -73,6 +73,8 @@ typedef struct gate_cells {
  * that a program refuses, with what it says. */
 attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
                          size_t blocks, double seconds, lane in, attn_error *err);
+/* 'text' as a word of a line, whatever is in it. */
+void gate_quote(FILE *out, const char *text);
 /* Moves the cells of `more` behind those of `to`. ENOMEM: both stay as they are. */
 attn_status gate_cells_append(gate_cells *to, gate_cells *more, attn_error *err);
 void gate_cells_free(gate_cells *c);

@@ -130,8 +130,7 @@ static void settle_costs(gate_cell *c)
         memcpy(c->cost[a], c->median[a], c->blocks * sizeof *c->cost[a]);
 }
 
-/* 'text' for the shell. */
-static void quote(FILE *out, const char *text)
+void gate_quote(FILE *out, const char *text)
 {
     putc('\'', out);
     for (; *text; text++)
@@ -148,12 +147,12 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
     attn_status status = ATTN_OK;
     if (!text)
         return no_memory(err);
-    quote(text, program);
+    gate_quote(text, program);
     if (p->lane == LANE_CALLGRIND)
         fprintf(text, " run %s --metrics instructions --lane callgrind -o jsonl --db ", options);
     else
         fprintf(text, " run %s --metrics time --max-time %g -o jsonl --db ", options, seconds);
-    quote(text, db);
+    gate_quote(text, db);
     fputs(" 2>&1", text);
     if (fclose(text) != 0)
         return no_memory(err);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/lane_callgrind.h"
 #include "support/program.h"
 #include "support/synthetic.h"
 
@@ -154,6 +155,53 @@ Test(cli_compare, complaints)
     outcome_free(&o);
     o = attnlab("compare --kernel portable --kernel no-such --db %s", db);
     cr_assert(o.exit_code == 2 && one_complaint(&o, "no-such", NULL), "unknown kernel: %s", o.err);
+    outcome_free(&o);
+}
+
+/* Two programs, here the same one twice: times, or counts that are the same, and what they were built from. */
+Test(cli_compare, two_programs, .timeout = 240)
+{
+    outcome o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -p local:k=3 -p 'dense' -n 32,48 --heads 1 --threads 1 --kernel portable "
+                      "--blocks 3 --max-time 0.002 -o jsonl");
+    cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
+    cr_assert(strstr(o.out, "\"cell\": \"local:k=3 n=32 d=64 heads=1 f32 threads=1\"") && strstr(o.out, "\"cell\": \"dense n=48 d=64"), "%s", o.out);
+    cr_assert(strstr(o.out, "\"build_b\": \"0.") && strstr(o.out, "\"instructions_a\": null") && !strstr(o.out, "\"time_ns_b\": null"), "%s", o.out);
+    cr_assert(strstr(o.err, "A: ") && strstr(o.err, ", binary "), "built from: %s", o.err);
+    outcome_free(&o);
+    if (callgrind_unavailable())
+        cr_skip_test("%s", callgrind_unavailable());
+    o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -n 32 --heads 1 --lane callgrind --blocks 1 -o jsonl");
+    cr_assert(o.exit_code == 0 && strstr(o.out, "\"ratio\": 1,") && strstr(o.out, "\"verdict\": \"pass\""), "exit %d: %s%s", o.exit_code, o.out, o.err);
+    outcome_free(&o);
+}
+
+/* A program that cannot do it is refused before anything is measured, and so is what means nothing then. */
+Test(cli_compare, programs_refused, .timeout = 60)
+{
+    static const char script[] = "#!/bin/sh\necho '{\"time_ns\": {\"median\": 1}}'\n";
+    static const struct { const char *options, *why, *also; } wrong[] = {
+        {"--binary /nowhere/attnlab", "/nowhere/attnlab", "no program"},
+        {"--binary /bin/true", "/bin/true", "not an attnlab"},
+        {"", "two programs", "not 1"},
+        {"--binary \"$ATTNLAB\" --binary \"$ATTNLAB\"", "two programs", "not 3"},
+        {"--binary \"$ATTNLAB\" --inject 2:5", "--inject", "--binary"},
+        {"--binary \"$ATTNLAB\" --label x", "--label", "--binary"},
+        {"--binary \"$ATTNLAB\" before after", "before", "stored runs"},
+        {"--binary \"$ATTNLAB\" --kernel auto --kernel portable", "--kernel portable", "one kernel"},
+    };
+    write_whole_file(scratch_path("rows-alone"), script, sizeof script - 1);
+    outcome made = shell("chmod +x %s", scratch_path("rows-alone"));
+    outcome_free(&made);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        outcome o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" %s", wrong[i].options);
+        cr_assert(o.exit_code == 2 && one_complaint(&o, wrong[i].why, wrong[i].also, NULL), "%s: exit %d: %s", wrong[i].options, o.exit_code, o.err);
+        outcome_free(&o);
+    }
+    outcome o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary %s", scratch_path("rows-alone"));
+    cr_assert(o.exit_code == 2 && one_complaint(&o, "rows-alone", "not an attnlab", NULL), "rows without a database: exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -p nonsense -n 16");
+    cr_assert(o.exit_code == 2 && strstr(o.err, "nonsense"), "a cell that is none: exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
 }
 

@@ -1,0 +1,191 @@
+/* Two programs in turn, by the gate's means. See compare_programs.h.
+ *
+ * A program is tried first: it has to measure a small cell, print its row, and leave a database that says what it was built from. */
+#include "harness/compare_programs.h"
+
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "harness/gate.h"
+#include "harness/stats.h"
+
+enum { A, B, CELL, NS_A, NS_B, COUNT_A, COUNT_B, RATIO, LO, HI, VERDICT, BLOCKS, DROPPED, NEEDED, AGAIN, BUILD_A, BUILD_B, COLUMNS };
+
+static const emit_column columns[COLUMNS] = {
+    [A] = {"a", NULL, EMIT_PLAIN},
+    [B] = {"b", NULL, EMIT_PLAIN},
+    [CELL] = {"cell", "cell", EMIT_PLAIN},
+    [NS_A] = {"time_ns_a", "time A", EMIT_NS},
+    [NS_B] = {"time_ns_b", "time B", EMIT_NS},
+    [COUNT_A] = {"instructions_a", "instructions A", EMIT_COUNT},
+    [COUNT_B] = {"instructions_b", "instructions B", EMIT_COUNT},
+    [RATIO] = {"ratio", "B / A", EMIT_FIXED3},
+    [LO] = {"ratio_lo", "95% from", EMIT_FIXED3},
+    [HI] = {"ratio_hi", "to", EMIT_FIXED3},
+    [VERDICT] = {"verdict", "verdict", EMIT_PLAIN},
+    [BLOCKS] = {"blocks", "blocks", EMIT_PLAIN},
+    [DROPPED] = {"dropped", "dropped", EMIT_PLAIN},
+    [NEEDED] = {"blocks_needed", "would decide", EMIT_PLAIN},
+    [AGAIN] = {"ratio_of_a_again", "A / A", EMIT_FIXED3},
+    [BUILD_A] = {"build_a", NULL, EMIT_PLAIN},
+    [BUILD_B] = {"build_b", NULL, EMIT_PLAIN},
+};
+
+/* ---- what a program is ---- */
+
+enum { ABOUT = 400 };
+
+static attn_status read_build(char about[ABOUT], const char *db)
+{
+    sqlite3 *file = NULL;
+    sqlite3_stmt *query = NULL;
+    attn_status status = ATTN_EINVAL;
+    if (sqlite3_open_v2(db, &file, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
+        sqlite3_prepare_v2(file, "SELECT printf('%s, commit %.12s%s, %s, %s, binary %s', version, CASE revision WHEN '' THEN 'unknown' ELSE revision END, "
+                                 "CASE dirty WHEN 1 THEN ' and changes' ELSE '' END, compiler, mode, binary_hash) FROM builds",
+                           -1, &query, NULL) == SQLITE_OK && sqlite3_step(query) == SQLITE_ROW) {
+        snprintf(about, ABOUT, "%s", (const char *)sqlite3_column_text(query, 0));
+        status = ATTN_OK;
+    }
+    sqlite3_finalize(query);
+    sqlite3_close(file);
+    return status;
+}
+
+static attn_status try_program(char about[ABOUT], const char *program, const char *folder, attn_error *err)
+{
+    char db[96], *said = NULL;
+    if (access(program, X_OK) != 0)
+        return attn_fail(err, ATTN_EINVAL, "--binary %s: no program that can be run", program);
+    snprintf(db, sizeof db, "%s/tried.db", folder);
+    const char *const words[] = {program, "run", "-p", "dense", "-n", "16", "--heads", "1", "--threads", "1", "--metrics", "time",
+                                 "--max-time", "0.001", "-o", "jsonl", "--db", db, NULL};
+    attn_status status = ATTN_OK;
+    if (!gate_command(words, NULL, &said) || !strstr(said, "\"time_ns\"") || read_build(about, db) != ATTN_OK)
+        status = attn_fail(err, ATTN_EINVAL, "--binary %s: not an attnlab that measures as this one does: `run -p dense -n 16 -o jsonl` gives no row "
+                                             "with a time, or its database does not tell the build", program);
+    free(said);
+    static const char *const tails[] = {"", "-wal", "-shm"};
+    for (size_t t = 0; t < sizeof tails / sizeof tails[0]; t++) {
+        char name[120];
+        snprintf(name, sizeof name, "%s%s", db, tails[t]);
+        unlink(name);
+    }
+    return status;
+}
+
+/* ---- cells as lines of options ---- */
+
+static char *line_of(const run_request *r, const char *spec, size_t n, size_t dim)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    fputs("-p ", out);
+    gate_quote(out, spec);
+    fprintf(out, " -n %zu -d %zu --batch %zu --heads %zu --kv-heads %zu --dtype %s --seed %llu --kernel ", n, dim, r->batch, r->heads,
+            r->kv_heads, attn_dtype_name(r->dtype), (unsigned long long)r->seed);
+    gate_quote(out, r->kernel);
+    fputs(" --input ", out);
+    gate_quote(out, r->input);
+    if (r->threads)
+        fprintf(out, " --threads %d", r->threads);
+    for (size_t i = 0; i < r->plugin_count; i++) {
+        fputs(" --plugin ", out);
+        gate_quote(out, r->plugins[i]);
+    }
+    if (fclose(out) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* A line for each cell, so that the arms of a cell are close together. */
+static attn_status lines_of(gate_suite *out, const run_request *r, attn_error *err)
+{
+    *out = (gate_suite){.lines = calloc(r->spec_count * r->n_count * r->dim_count + 1, sizeof *out->lines)};
+    attn_status status = out->lines ? ATTN_OK : attn_fail(err, ATTN_ENOMEM, "out of memory");
+    for (size_t s = 0; s < r->spec_count; s++)
+        for (size_t n = 0; n < r->n_count; n++)
+            for (size_t d = 0; d < r->dim_count && !status; d++) {
+                char *line = line_of(r, r->specs[s], r->ns[n], r->dims[d]);
+                if (line)
+                    out->lines[out->count++] = line;
+                else
+                    status = attn_fail(err, ATTN_ENOMEM, "out of memory");
+            }
+    return status;
+}
+
+/* ---- rows ---- */
+
+static double median_of(const gate_cell *c, size_t arm, double *scratch)
+{
+    memcpy(scratch, c->cost[arm], c->blocks * sizeof *scratch);
+    stats_sort(scratch, c->blocks);
+    return stats_quantile(scratch, c->blocks, 0.5);
+}
+
+static attn_status print(const programs_request *r, const gate_cells *cells, char about[2][ABOUT], emit_format format, bool *written, attn_error *err)
+{
+    const bool counts = r->base.lane == LANE_CALLGRIND;
+    double *scratch = malloc((r->blocks + 1) * sizeof *scratch);
+    emitter *out = scratch ? emit_open(stdout, format, columns, COLUMNS) : NULL;
+    if (!out) {
+        free(scratch);
+        return attn_fail(err, ATTN_ENOMEM, "out of memory");
+    }
+    static const char *const optional[] = {"time_ns_a", "time_ns_b", "instructions_a", "instructions_b"};
+    for (size_t k = 0; k < sizeof optional / sizeof optional[0]; k++)
+        emit_optional(out, optional[k]);
+    for (size_t i = 0; i < cells->count; i++) {
+        const gate_cell *c = &cells->at[i];
+        const verdict *v = &c->head;
+        emit_value row[COLUMNS] = {
+            [A] = emit_text(r->programs[0]), [B] = emit_text(r->programs[1]), [CELL] = emit_text(c->name), [RATIO] = emit_real(exp(v->median)),
+            [LO] = isfinite(v->lo) ? emit_real(exp(v->lo)) : emit_null(), [HI] = isfinite(v->hi) ? emit_real(exp(v->hi)) : emit_null(),
+            [VERDICT] = emit_text(verdict_name(v->kind)), [BLOCKS] = emit_int((int64_t)v->blocks), [DROPPED] = emit_int((int64_t)c->dropped),
+            [NEEDED] = v->needed ? emit_int((int64_t)v->needed) : emit_null(), [AGAIN] = emit_real(exp(c->null.median)),
+            [BUILD_A] = emit_text(about[0]), [BUILD_B] = emit_text(about[1])};
+        row[counts ? COUNT_A : NS_A] = emit_real(median_of(c, GATE_BASE, scratch));
+        row[counts ? COUNT_B : NS_B] = emit_real(median_of(c, GATE_HEAD, scratch));
+        emit_row(out, row);
+    }
+    *written = emit_close(out);
+    free(scratch);
+    return ATTN_OK;
+}
+
+attn_status compare_programs(const programs_request *r, emit_format format, bool *written, attn_error *err)
+{
+    char folder[] = "/tmp/attnlab-programs-XXXXXX", about[2][ABOUT] = {{0}};
+    gate_suite suite = {0};
+    gate_cells cells = {0};
+    if (!mkdtemp(folder))
+        return attn_fail(err, ATTN_EIO, "no folder in /tmp");
+    attn_status status = ATTN_OK;
+    for (size_t i = 0; i < 2 && !status; i++)
+        status = try_program(about[i], r->programs[i], folder, err);
+    for (size_t i = 0; i < 2 && !status; i++)
+        fprintf(stderr, "%c: %s: attnlab %s\n", "AB"[i], r->programs[i], about[i]);
+    rmdir(folder);
+    if (!status)
+        status = lines_of(&suite, &r->base, err);
+    const char *const programs[GATE_ARMS] = {[GATE_BASE] = r->programs[0], [GATE_HEAD] = r->programs[1], [GATE_NULL] = r->programs[0]};
+    if (!status)
+        status = gate_measure(&cells, &suite, NULL, programs, r->blocks, r->base.seconds, r->base.lane, err);
+    if (!status && r->base.lane == LANE_CALLGRIND)
+        (void)gate_judge_counts(&cells, r->threshold); /* what cannot be told is inconclusive */
+    else if (!status)
+        status = gate_judge(&cells, r->threshold, err);
+    if (!status)
+        status = print(r, &cells, about, format, written, err);
+    gate_cells_free(&cells);
+    gate_suite_free(&suite);
+    return status;
+}
