@@ -14,6 +14,14 @@ static inline int64_t clock_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* Nanoseconds of processor time that the threads of this process have had; waiting for a processor is no part of it. */
+static inline int64_t clock_cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 typedef struct clock_quality {
     double read_ns; /* what one reading costs */
     double step_ns; /* least non-zero difference of two consecutive readings: resolution and cost together */

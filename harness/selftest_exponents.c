@@ -1,10 +1,13 @@
 /* Exponents: FLOPs from exact counts, times from fresh processes.
  *
- * A round measures every length of a family once, in random order; its slope is one number, and what drifts from round to round
- * divides out. Over the rounds: the median and its interval, as for blocks. Rounds go on until the interval is NARROW or there
- * have been as many as allowed. Since time is FLOPs over rate, slope(time) = slope(FLOPs) - slope(rate) over the same lengths. */
+ * A round measures every length of a family once, in random order: the processor time of a run on one thread, since waiting for a
+ * processor says nothing of the length, and short runs wait less often than long ones. Over the rounds each length has the lower
+ * quartile of these, since what disturbs only adds, and the slope is that of the quartiles; its interval is the middle 95% of slopes of
+ * rounds drawn anew, whole, as many as there are [efron1993]. Rounds go on until the interval is NARROW or
+ * there have been as many as allowed. Since time is FLOPs over rate, slope(time) = slope(FLOPs) - slope(rate) over the same lengths. */
 #include "harness/selftest_parts.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,14 +20,14 @@
 
 /* Whole roots, so that sqrt(n) is what it says. */
 static const size_t counted[] = {4096, 9216, 16384, 36864, 65536}, measured[] = {4096, 9216, 16384}, quick[] = {4096, 6400, 9216};
-enum { COUNTED = sizeof counted / sizeof counted[0], POINTS = 3, LEAST_ROUNDS = 6, MOST_ROUNDS = 30, MOST_QUICK = LEAST_ROUNDS, MOST_RUNS = 50 };
+enum { COUNTED = sizeof counted / sizeof counted[0], POINTS = 3, LEAST_ROUNDS = 6, MOST_ROUNDS = 30, MOST_QUICK = 20, DRAWS = 999, MOST_RUNS = 50 };
 static const double NARROW = 0.02, FLOPS_WITHIN = 0.02, TIME_WITHIN = 0.05;
 
 typedef struct family {
     const char *spec, *class;
     double exponent;
     bool time_follows; /* whether time has to have that exponent; else it is shown as it is */
-    size_t heads;      /* so that a run takes longer than a turn of the scheduler */
+    size_t heads;
 } family;
 
 static const family families[] = {
@@ -77,15 +80,35 @@ static attn_status flops(selftest_session *x, const family *f, attn_error *err)
 
 /* ---- times ---- */
 
+/* Of the lower quartiles over the rounds that `which` names. */
+static double slope_of(const double *n, const double *y, size_t points, const size_t *which, size_t rounds)
+{
+    double quartiles[POINTS], one[MOST_ROUNDS];
+    for (size_t i = 0; i < points; i++) {
+        for (size_t r = 0; r < rounds; r++)
+            one[r] = y[which[r] * points + i];
+        quartiles[i] = stats_of_process(one, rounds);
+    }
+    return fit_power(n, quartiles, points, FIT_EXACT).slope;
+}
+
 void selftest_slope(const double *n, const double *y, size_t points, size_t rounds, double *slope, double *lo, double *hi)
 {
-    double slopes[MOST_ROUNDS];
+    double slopes[DRAWS];
+    size_t all[MOST_ROUNDS], drawn[MOST_ROUNDS];
+    rng random = rng_make(rounds, points);
+    assert(points <= POINTS && rounds <= MOST_ROUNDS);
     for (size_t r = 0; r < rounds; r++)
-        slopes[r] = fit_power(n, y + r * points, points, FIT_EXACT).slope;
-    const interval m = stats_median(slopes, rounds, 0.95);
-    *slope = m.median;
-    *lo = m.lo;
-    *hi = m.hi;
+        all[r] = r;
+    *slope = slope_of(n, y, points, all, rounds);
+    for (size_t d = 0; d < DRAWS; d++) {
+        for (size_t r = 0; r < rounds; r++)
+            drawn[r] = (size_t)rng_below(&random, rounds);
+        slopes[d] = slope_of(n, y, points, drawn, rounds);
+    }
+    stats_sort(slopes, DRAWS);
+    *lo = stats_quantile(slopes, DRAWS, 0.025);
+    *hi = stats_quantile(slopes, DRAWS, 0.975);
 }
 
 typedef struct timing {
@@ -106,7 +129,7 @@ static attn_status time_cell(timing *t, size_t i, double *ns, attn_error *err)
     sweep_cell_name(&t->cells.cells[i], name, sizeof name);
     progress_show(&t->x->bar, name, "exponents");
     const attn_status status = run_process(&t->request, &t->cells.cells[i], &t->request.metrics, &list, &t->x->bar, err);
-    *ns = samples_median(&list, "time_ns");
+    *ns = samples_median(&list, "cpu_ns");
     samples_free(&list);
     t->x->bar.done++;
     return status;

@@ -70,7 +70,8 @@ attn_status selftest_gates(selftest_session *x, attn_error *err);     /* measure
 
 /* ---- what they stand on ---- */
 
-/* The median over `rounds` of the slope of y against n, both logarithmic, and its 95% interval (that of medians); y[round * points + i]. */
+/* The slope of y against n, both logarithmic, where each n has the lower quartile of its y over the rounds, and a bootstrap's 95% interval;
+ * y[round * points + i], at most 3 points and 30 rounds. */
 void selftest_slope(const double *n, const double *y, size_t points, size_t rounds, double *slope, double *lo, double *hi);
 
 /* Kills `kills` sweeps of `attnlab run`, each into a new database, at moments drawn between start and end; *hit of them were

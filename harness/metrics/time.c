@@ -2,6 +2,7 @@
  *
  *   warmup_ns        the first run: cold caches, first touch of the workspace, threads being started
  *   time_ns          one sample each, per run
+ *   cpu_ns           processor time of a run, of all threads: the median of the samples
  *   time_iterations  runs per sample
  *   stop_reason      why sampling ended:
  *     "interval"     the 95% interval of the median is within TARGET of it on both sides
@@ -157,17 +158,19 @@ static void peaks_record(const beside *p, recorder *r, bool external)
 static attn_status measure(bench *b, recorder *r, attn_error *err)
 {
     const size_t room = b->stop.kind == STOP_COUNT && b->stop.value > MOST ? (size_t)b->stop.value : MOST;
-    double *samples = malloc(2 * room * sizeof *samples);
+    double *samples = malloc(3 * room * sizeof *samples);
     if (!samples)
         return attn_fail(err, ATTN_ENOMEM, "out of memory for %zu timings", room);
-    double *sorted = samples + room;
+    double *sorted = samples + room, *busy = sorted + room; /* busy: processor time */
     stop_rule rule = b->stop;
     const double limit = (rule.kind == STOP_TIME ? rule.value : b->seconds) * 1e9;
     const clock_quality quality = clock_measure();
 
     const noise_state quiet = noise_now("");
     int64_t start = clock_ns();
+    int64_t busy_start = clock_cpu_ns();
     double first = timed(b, 1);
+    const double first_busy = (double)(clock_cpu_ns() - busy_start);
     double fastest = warm_up(b, start, limit / 20, first);
     beside peaks = peaks_begin(b, limit);
     peaks_take_within(&peaks, b, fastest);
@@ -184,6 +187,7 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     if (asked)
         iterations = b->ext ? (asked + ASKED_SAMPLES - 1) / ASKED_SAMPLES : 1;
     else if (first > limit && first > COLD_COUNTS) {
+        busy[count] = first_busy;
         samples[count++] = first;
         reason = "time";
     }
@@ -192,7 +196,9 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     while (!reason) {
         if (!peaks.why && (double)(clock_ns() - peaks.last) > between_peaks)
             peaks_take_within(&peaks, b, fastest);
-        samples[count++] = timed(b, iterations);
+        busy_start = clock_cpu_ns();
+        samples[count] = timed(b, iterations);
+        busy[count++] = (double)(clock_cpu_ns() - busy_start) / (double)iterations;
         double spent = (double)(clock_ns() - sampling), left = limit - (double)(clock_ns() - start);
         bool look = count >= next_look && spent >= limit / 20;
         if (look)
@@ -213,6 +219,10 @@ static attn_status measure(bench *b, recorder *r, attn_error *err)
     record_real(r, "warmup_ns", "ns", first);
     for (size_t i = 0; i < count; i++)
         record_real(r, "time_ns", "ns", samples[i]);
+    if (b->ext)
+        record_absent(r, "cpu_ns", "ns", "an external kernel has a process of its own");
+    else
+        record_real(r, "cpu_ns", "ns", stats_median(busy, count, 0.95).median);
     record_int(r, "time_iterations", "count", (int64_t)iterations);
     record_text(r, "stop_reason", reason);
     const noise_state after = noise_now("");

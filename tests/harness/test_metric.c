@@ -64,6 +64,7 @@ Test(metric_time, samples_and_reason)
                           strcmp(got.at[i].unit, "ns") == 0,
                       "sample %zu: %g %s", i, got.at[i].number, got.at[i].unit);
     cr_assert(capture_number(&got, "warmup_ns") > 0, "no warm-up");
+    cr_assert(capture_number(&got, "cpu_ns") > 0, "no processor time");
     cr_assert(capture_number(&got, "time_iterations") >= 1, "no iterations");
     const char *reason = capture_text(&got, "stop_reason");
     cr_assert(strcmp(reason, "interval") == 0 || strcmp(reason, "time") == 0 || strcmp(reason, "count") == 0,
