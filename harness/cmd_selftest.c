@@ -5,7 +5,7 @@
 
 static const option options[] = {
     {"quick", OPTION_FLAG, NULL, "all rows, fewer trials, one small gate: half a minute on a quiet machine", NULL, 0, 0, NULL, false},
-    {"gates", OPTION_SIZE, "G", "gates measured of the program against itself (default: 10, and 1 with --quick)", NULL, 1, 1000,
+    {"gates", OPTION_SIZE, "G", "gates measured of the program against itself (default: 30, and 1 with --quick)", NULL, 1, 1000,
      NULL, false},
     {"seed", OPTION_SEED, "SEED", "seed of what is drawn", "1", 0, 0, NULL, false},
     CLI_OPTION_FORMAT,
@@ -26,7 +26,7 @@ static int selftest(const args *a)
     attn_error err;
     bool written = true;
     selftest_session x = {.quick = cli_flag(a, "quick"), .seed = cli_seed(a, "seed"), .bar = progress_start(stderr, 0)};
-    x.gates = cli_given(a, "gates") ? cli_size(a, "gates") : x.quick ? 1 : 10;
+    x.gates = cli_given(a, "gates") ? cli_size(a, "gates") : x.quick ? 1 : 30;
     run_signals_catch();
     attn_status status = selftest_folder_open(&x.kept, &err);
     if (!status && !(x.out = selftest_table(stdout, (emit_format)cli_choice(a, "o"))))
@@ -60,7 +60,7 @@ const command cmd_selftest = {
         "A gate measures this program against itself in blocks of fresh processes on one thread: as it is, and with 5% and 2% of its "
         "work repeated, as --inject of run does; a case is told regressed or improved only where Holm's procedure at a family level "
         "of 0.1% agrees. A third of the gates runs again beside a process that keeps a core busy, without the injected arms. With "
-        "--quick a gate has 2 cases of 40 blocks, else 12 cases of 60, which take about three minutes. All arms of a gate share "
+        "--quick a gate has 2 cases of 40 blocks, else 12 cases of 60, which take about a minute on a quiet machine. All arms of a gate share "
         "the one they are held against. \"replay\" draws blocks from those just measured without a difference, less their median, and "
         "adds the difference to their log-ratios: it is not measured. Disturbed blocks are dropped as `compare` drops them.\n"
         "\n"

@@ -83,6 +83,15 @@ double samples_median(const samples *list, const char *name)
     return found;
 }
 
+double samples_least(const samples *list, const char *name)
+{
+    double least = (double)NAN;
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->series[list->at[i].series].name, name) == 0 && list->at[i].kind == RECORD_REAL)
+            least = fmin(least, list->at[i].real);
+    return least;
+}
+
 void samples_free(samples *list)
 {
     for (size_t i = 0; i < list->series_count; i++) {
