@@ -17,6 +17,7 @@
  *   peak_gflops      multiply-adds of the kernel's instruction set and threads, out of registers: one sample before
  *                    the others, one each quarter of the time limit (half, where a number of runs is given) among them,
  *                    one behind them
+ *   clock_ghz        beside each of these: a chain of additions on one thread, one a cycle
  *
  * A sample is several runs where one is short: long enough that reading the clock is a thousandth of it at
  * most, and that MOST samples last half of the time limit. Warm-up lasts a twentieth of the limit, and so
@@ -93,10 +94,10 @@ static bool narrow(const double *samples, double *sorted, size_t count)
 
 /* The machine's peak beside the samples. */
 typedef struct beside {
-    peak_probe probe;
+    peak_probe probe, chain;
     const char *why; /* there is none, or NULL */
-    double gflops[MOST_PEAKS], each_ns;
-    size_t count;
+    double gflops[MOST_PEAKS], ghz[MOST_PEAKS], each_ns;
+    size_t count, ticks;
     int64_t last; /* when the latest was taken */
 } beside;
 
@@ -111,6 +112,15 @@ static const peak_set *widest(const char **why)
     return found;
 }
 
+/* Additions that wait for each other, one a cycle. */
+static const peak_set *clock_chain(void)
+{
+    size_t i = 0;
+    while (peak_sets[i] && (!peak_sets[i]->run[PEAK_CLOCK] || peak_unavailable(peak_sets[i])))
+        i++;
+    return peak_sets[i];
+}
+
 static beside peaks_begin(const bench *b, double limit)
 {
     beside p = {.each_ns = fmin(1e6, limit / 100)};
@@ -119,11 +129,16 @@ static beside peaks_begin(const bench *b, double limit)
         p.probe = (peak_probe){.set = set, .kind = PEAK_FMA, .threads = b->cell->threads};
         peak_calibrate(&p.probe, p.each_ns / 1e9);
     }
+    p.chain = (peak_probe){.set = clock_chain(), .kind = PEAK_CLOCK, .threads = 1};
+    if (p.chain.set)
+        peak_calibrate(&p.chain, p.each_ns / 1e9);
     return p;
 }
 
 static void peaks_take(beside *p)
 {
+    if (p->chain.set && p->ticks < MOST_PEAKS)
+        p->ghz[p->ticks++] = peak_sample(&p->chain, NULL);
     if (p->why || p->count == MOST_PEAKS)
         return;
     double best = 0;
@@ -147,6 +162,8 @@ static void peaks_take_within(beside *p, const bench *b, double run_ns)
 
 static void peaks_record(const beside *p, recorder *r, bool external)
 {
+    for (size_t i = 0; i < p->ticks; i++)
+        record_real(r, "clock_ghz", "GHz", p->ghz[i]);
     for (size_t i = 0; i < p->count; i++)
         record_real(r, external ? "sentinel_gflops" : "peak_gflops", "GFLOP/s", p->gflops[i]);
     if (external)

@@ -65,6 +65,10 @@ Test(metric_time, samples_and_reason)
                       "sample %zu: %g %s", i, got.at[i].number, got.at[i].unit);
     cr_assert(capture_number(&got, "warmup_ns") > 0, "no warm-up");
     cr_assert(capture_number(&got, "cpu_ns") > 0, "no processor time");
+    cr_assert(capture_samples(&got, "clock_ghz") >= 2, "%zu clocks", capture_samples(&got, "clock_ghz"));
+    for (size_t i = 0; i < got.count; i++)
+        if (strcmp(got.at[i].series, "clock_ghz") == 0)
+            cr_assert(got.at[i].number > 0.01 && got.at[i].number < 10, "a clock of %g GHz", got.at[i].number);
     cr_assert(capture_number(&got, "time_iterations") >= 1, "no iterations");
     const char *reason = capture_text(&got, "stop_reason");
     cr_assert(strcmp(reason, "interval") == 0 || strcmp(reason, "time") == 0 || strcmp(reason, "count") == 0,
