@@ -169,7 +169,7 @@ static attn_status time_family(timing *t, const family *f, attn_error *err)
 {
     static const size_t dims[] = {64};
     const bool brief = t->x->quick;
-    const size_t *ns = brief ? quick : measured, most = brief ? MOST_QUICK : MOST_ROUNDS;
+    const size_t *ns = brief ? quick : measured, most = brief ? (f->time_follows ? MOST_QUICK : LEAST_ROUNDS) : MOST_ROUNDS;
     t->request = (run_request){.specs = &f->spec, .spec_count = 1, .ns = ns, .n_count = POINTS, .dims = dims, .dim_count = 1, .batch = 1,
                                .heads = f->heads, .kv_heads = f->heads, .dtype = ATTN_F32, .direction = FORWARD, .kernel = "auto",
                                .plan = ATTN_PLAN_ESTIMATE, .threads = 1, .input = "gauss", .seed = 1, .ext_timeout = 600,
