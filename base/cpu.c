@@ -35,8 +35,8 @@ static uint64_t read_xcr0(void)
 
 static bool has(uint32_t word, uint32_t bits) { return (word & bits) == bits; }
 
-/* Zen 4 and Zen 5 start a dot product of 512 bits as often as a multiply-add; Intel's cores half as often. No instruction
- * tells, so the vendor does. */
+/* Zen 4 starts a dot product of 512 bits as often as a multiply-add, Emerald Rapids half as often (`attnlab doctor --peaks`). No
+ * instruction tells, so the vendor does, for cores that were not measured too. */
 static bool is_amd(void)
 {
     uint32_t a, b = 0, c = 0, d = 0;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "harness/compare_rows.h"
 #include "harness/gate.h"
 #include "harness/stats.h"
 
@@ -18,17 +19,7 @@ static const emit_column columns[COLUMNS] = {
     [A] = {"a", NULL, EMIT_PLAIN},
     [B] = {"b", NULL, EMIT_PLAIN},
     [CELL] = {"cell", "cell", EMIT_PLAIN},
-    [NS_A] = {"time_ns_a", "time A", EMIT_NS},
-    [NS_B] = {"time_ns_b", "time B", EMIT_NS},
-    [COUNT_A] = {"instructions_a", "instructions A", EMIT_COUNT},
-    [COUNT_B] = {"instructions_b", "instructions B", EMIT_COUNT},
-    [RATIO] = {"ratio", "B / A", EMIT_FIXED3},
-    [LO] = {"ratio_lo", "95% from", EMIT_FIXED3},
-    [HI] = {"ratio_hi", "to", EMIT_FIXED3},
-    [VERDICT] = {"verdict", "verdict", EMIT_PLAIN},
-    [BLOCKS] = {"blocks", "blocks", EMIT_PLAIN},
-    [DROPPED] = {"dropped", "dropped", EMIT_PLAIN},
-    [NEEDED] = {"blocks_needed", "would decide", EMIT_PLAIN},
+    COMPARE_COLUMNS
     [AGAIN] = {"ratio_of_a_again", "A / A", EMIT_FIXED3},
     [BUILD_A] = {"build_a", NULL, EMIT_PLAIN},
     [BUILD_B] = {"build_b", NULL, EMIT_PLAIN},

@@ -191,12 +191,10 @@ static void prepare_queries(const shape *s, state *t)
     (void)t;
 }
 
-INLINE bool is_contiguous_comb(const run *u) { return u->list == RUN_COMB && u->width >= u->keys; }
-
 /* How many granules of a run, from granule i on, are read where they are, their keys `step` apart. */
 INLINE uint32_t in_place(const shape *s, const run *u, uint32_t i, const scratch *w, size_t *step)
 {
-    if (s->dtype != ATTN_F32 || sizeof(kept) != sizeof(float) || u->list != RUN_COMB)
+    if (s->dtype != ATTN_F32 || u->list != RUN_COMB)
         return 0;
     size_t granules = u->keys / KEYS;
     *step = 1;
@@ -216,7 +214,7 @@ INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratc
 {
     size_t step = 0;
     if (k_as_it_lies(s))
-        return !is_careful(w) && is_contiguous_comb(u) && (i + 1) * KEYS <= u->keys;
+        return !is_careful(w) && run_is_contiguous(u) && (i + 1) * KEYS <= u->keys;
     return is_careful(w) && !w->care.k_shift && in_place(s, u, i, w, &step) > 0 && step == 1;
 }
 
@@ -292,7 +290,7 @@ static void gather(const shape *s, const operands *x, const program *p, const ru
     uint32_t t0 = i * KEYS, keys = u->keys - t0 < KEYS ? u->keys - t0 : KEYS;
     kept *k = w->panels->k + slot * slot_size, *v = w->panels->v + slot * slot_size;
     uint32_t *held = w->panels->keys[slot];
-    if (keys == KEYS && is_contiguous_comb(u)) {
+    if (keys == KEYS && run_is_contiguous(u)) {
         keep_contiguous(s, x, u->first + t0, k, v, held);
         return;
     }

@@ -46,6 +46,8 @@ typedef struct run {
     uint32_t list;        /* index into offsets: key t is first + offsets[list + t]; or RUN_COMB */
 } run;
 
+static inline bool run_is_contiguous(const run *u) { return u->list == RUN_COMB && u->width >= u->keys; }
+
 typedef struct tile {
     uint64_t merge;           /* rows that continue from an earlier part */
     uint64_t lanes;           /* lane-keys computed: sum over granules of keys * lanes * vectors touched */

@@ -1,7 +1,7 @@
 /* Sixteen lanes with dot products of pairs of bf16: AVX512-BF16. A lane of 32 bits holds two neighbouring elements of q, or the
  * weights of two neighbouring keys; VDPBF16PS multiplies both and adds them to a float.
  *
- * On AMD's cores it starts every cycle, as a multiply-add of floats does, and does twice as much; on Intel's every second one. */
+ * Zen 4 starts one every cycle, as a multiply-add of floats, which does half as much; Emerald Rapids every second cycle. */
 #ifndef KERNELS_SIMD_AVX512BF16_H
 #define KERNELS_SIMD_AVX512BF16_H
 

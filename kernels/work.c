@@ -20,8 +20,6 @@ bool tiles_share_keys(const program *p, const tile *a, const tile *b)
 
 enum { FOUND_AGAIN = 512 }; /* keys that a tile may have for the next one to find them again */
 
-static bool is_contiguous(const run *u) { return u->list == RUN_COMB && u->width >= u->keys; }
-
 static uint64_t keys_of_tile(const program *p, const tile *t)
 {
     uint64_t keys = 0;
@@ -39,7 +37,7 @@ static uint64_t keys_known(const program *p, const tile *t, const run *u)
         return 0;
     uint64_t known = 0;
     for (const run *b = p->runs + before->first_run, *end = b + before->runs; b < end; b++)
-        if (is_contiguous(u) && is_contiguous(b)) {
+        if (run_is_contiguous(u) && run_is_contiguous(b)) {
             const uint64_t from = b->first > u->first ? b->first : u->first;
             const uint64_t u_end = (uint64_t)u->first + u->keys, b_end = (uint64_t)b->first + b->keys;
             const uint64_t to = b_end < u_end ? b_end : u_end;
@@ -52,7 +50,7 @@ static uint64_t keys_known(const program *p, const tile *t, const run *u)
 
 static uint64_t keys_gathered(const program *p, const tile *t, const run *u, gathering how)
 {
-    return how == GATHERS_APART ? (is_contiguous(u) ? 0 : u->keys)
+    return how == GATHERS_APART ? (run_is_contiguous(u) ? 0 : u->keys)
            : how == GATHERS_ALL ? u->keys
                                 : u->keys - keys_known(p, t, u);
 }

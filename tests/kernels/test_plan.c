@@ -85,6 +85,35 @@ Test(plan, chooses_the_best_kernel_that_runs)
     attn_layout_destroy(l);
 }
 
+/* A kernel whose instructions are slow on this CPU runs by name, and is not taken without one. */
+Test(plan, passes_over_what_is_slow_here)
+{
+    uint32_t off = 0;
+    cr_assert(cpu_disabled(&off, NULL) == ATTN_OK);
+    const bool fast = cpu_detect() & ~off & CPU_BF16_TWICE;
+    attn_layout *l = layout_of("dense", 64, 64, 1);
+    attn_problem problem = {.layout = l, .batch = 1, .dim = 64, .dtype = ATTN_BF16};
+    attn_plan *plan;
+    attn_error err;
+    size_t slow = 0;
+    for (size_t i = 0; kernels[i]; i++) {
+        const char *why = NULL;
+        cr_assert(kernel_passed_over(kernels[i], &why, &err) == ATTN_OK, "%s", err.message);
+        cr_assert((why != NULL) == (kernels[i]->by_name_only || (kernels[i]->worth_on && !fast)), "%s: %s", kernels[i]->name, why);
+        slow += kernels[i]->worth_on != 0;
+    }
+    cr_assert(slow == 1, "%zu kernels depend on it", slow);
+    cr_assert(attn_plan_create(&plan, &problem, &err) == ATTN_OK, "%s", err.message);
+    cr_assert(fast || strcmp(attn_plan_kernel(plan), "avx512_bf16") != 0, "taken on a CPU where it is slow");
+    attn_plan_destroy(plan);
+    if (kernel_runs("avx512_bf16")) {
+        problem.kernel = "avx512_bf16";
+        cr_assert(attn_plan_create(&plan, &problem, &err) == ATTN_OK, "%s", err.message);
+        attn_plan_destroy(plan);
+    }
+    attn_layout_destroy(l);
+}
+
 /* Every kernel by name: it runs, or says why not. Switching features off walks down the ladder. */
 Test(plan, walks_down_the_ladder)
 {
