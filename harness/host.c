@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "harness/emit.h"
@@ -72,6 +73,19 @@ static void read_caches(host *h, const char *root)
     }
 }
 
+/* Some hypervisors leave the kernel without its table of caches, and CPUID still tells L1 and L2. Of L3 it then tells what
+ * all of the package has, which may be sixteen times what a core can use: better unknown. */
+static void ask_for_caches(host *h)
+{
+#ifdef _SC_LEVEL1_DCACHE_SIZE
+    const long l1d = sysconf(_SC_LEVEL1_DCACHE_SIZE), l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
+    h->l1d_bytes = l1d > 0 ? (uint64_t)l1d : 0;
+    h->l2_bytes = l2 > 0 ? (uint64_t)l2 : 0;
+#else
+    (void)h;
+#endif
+}
+
 static void read_topology(host *h, const char *root)
 {
     char list[256];
@@ -91,6 +105,8 @@ void host_read(host *out, const char *root)
     char kib[64];
     read_cpu(&h, root);
     read_caches(&h, root);
+    if (!*root && h.l1d_bytes == 0)
+        ask_for_caches(&h);
     read_topology(&h, root);
     if (host_field(kib, sizeof kib, root, "/proc/meminfo", "MemTotal"))
         h.memory_gib = (strtoull(kib, NULL, 10) + (1 << 19)) >> 20;

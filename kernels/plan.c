@@ -263,7 +263,7 @@ void attn_plan_destroy(attn_plan *plan)
 {
     if (!plan)
         return;
-    free(plan->injection);
+    plan_end_injection(plan);
     arena_close(&plan->memory);
     free(plan);
 }

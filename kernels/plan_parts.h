@@ -134,8 +134,15 @@ attn_status plan_lay_out(attn_plan *plan, const lowered *ready, attn_error *err)
 /* What the last run did. */
 const tally *plan_tally(const attn_plan *plan);
 
-/* Behind an item of a plan that has an injection: repeats groups of it (kernels/plan_inject.c). */
-void plan_repeat_some(attn_plan *plan, size_t thread, const item *it, size_t part, const lowered *l, const operands *of);
+/* Predicted cycles of `tiles` tiles in lockstep from the `first` on, or of as many rows for a kernel
+ * that works on rows. */
+double plan_group_cycles(const attn_plan *plan, const program *p, size_t first, uint32_t tiles);
+
+/* Behind an item of a plan that has an injection: repeats tiles of it (kernels/plan_inject.c). */
+void plan_repeat_some(attn_plan *plan, size_t thread, size_t head, const item *it, size_t part, const operands *of);
+
+/* Of a plan that may have none. */
+void plan_end_injection(attn_plan *plan);
 
 /* What of the last run differs from the plan's prediction ("tiles", "granules", "lanes"), or NULL: nothing does.
  * Debug builds assert it after every run. */

@@ -95,7 +95,7 @@ static void take_items(attn_plan *plan, const tensors *x, size_t thread)
         const item *it = &plan->items[l->parts[part].first + (i - plan->first_item[stage])];
         plan_run_groups(plan, l, part, &of, &plan->groups[it->first_group], it->groups, thread, count);
         if (plan->injection)
-            plan_repeat_some(plan, thread, it, part, l, &of);
+            plan_repeat_some(plan, thread, head, it, part, &of);
         const unsigned before = atomic_fetch_add_explicit(&plan->done[stage], 1, memory_order_acq_rel);
         if (plan->shares > 1 && before + 1 == l->parts[part].count)
             count->exact_rows += shares_join(&plan->shape, &of, plan->shares, &plan->joiners[thread]);

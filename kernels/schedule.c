@@ -43,6 +43,16 @@ static double row_cycles(const shape *s)
     return 4 * (double)s->nk * (double)s->dim;
 }
 
+double plan_group_cycles(const attn_plan *plan, const program *p, size_t first, uint32_t tiles)
+{
+    const shape *s = &plan->shape;
+    work w = {{0}};
+    if (plan->kernel->geometry.lanes == 0)
+        return tiles * row_cycles(s);
+    work_add_group(&w, p, &p->tiles[first], tiles, s->dim, kernel_gathers(plan->kernel, s->dtype));
+    return work_cycles(&w, &plan->kernel->rates);
+}
+
 /* Groups and items of tiles [begin, end) of a program, or of rows. */
 static void cut_tiles(cut *c, const attn_plan *plan, const program *p, size_t begin, size_t end, double target)
 {
@@ -53,11 +63,8 @@ static void cut_tiles(cut *c, const attn_plan *plan, const program *p, size_t be
         for (next = t + 1; next < end && next - t < s->group; next++)
             if (p->tiles && !tiles_share_keys(p, &p->tiles[t], &p->tiles[next]))
                 break;
-        work w = {{0}};
-        if (p->tiles)
-            work_add_group(&w, p, &p->tiles[t], (uint32_t)(next - t), s->dim, kernel_gathers(plan->kernel, s->dtype));
         c->groups[c->group_count++] = (group){(uint32_t)t, (uint32_t)(next - t)};
-        cycles += p->tiles ? work_cycles(&w, &plan->kernel->rates) : (double)(next - t) * row_cycles(s);
+        cycles += plan_group_cycles(plan, p, t, (uint32_t)(next - t));
         if (cycles >= target) {
             close_item(c, first_group, cycles);
             first_group = c->group_count;

@@ -52,7 +52,7 @@ size_t peak_working_set(const host *h, int level, int threads, uint64_t availabl
     double bytes;
     *why = NULL;
     if (below <= 0 || (level > 1 && caches[level - 1] <= 0 && level != MEMORY)) {
-        *why = "the system does not tell the sizes of the caches";
+        *why = "the system does not tell the size of that cache";
         return 0;
     }
     if (level == MEMORY) {

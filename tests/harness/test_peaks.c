@@ -136,7 +136,7 @@ Test(peaks, working_sets_fit_their_level)
     cr_assert(peak_working_set(&zen, 4, 1, 100 << 20, &why) == 0 && strstr(why, "memory"), "%s", why);
     const host unknown = {.cpus = 2};
     for (int level = 1; level <= 4; level++)
-        cr_assert(peak_working_set(&unknown, level, 1, UINT64_MAX, &why) == 0 && strstr(why, "caches"), "level %d", level);
+        cr_assert(peak_working_set(&unknown, level, 1, UINT64_MAX, &why) == 0 && strstr(why, "cache"), "level %d", level);
 }
 
 /* ---- beside the samples of a cell ---- */
