@@ -31,9 +31,10 @@
  * rescaled. bf16 has the exponents of fp32, so there is as much room. O of a chunk begins at zero and
  * joins the tile's, so that nothing is lost when it overflows, and long sums have two levels.
  *
- * Exactness. AMX takes subnormals for zeros, whatever MXCSR says; vectors do as well here. Rows whose
- * result is not finite, could have lost terms to underflow, or met subnormal v and came out tiny, are left
- * to exact_row().
+ * Exactness. AMX takes subnormals for zeros, whatever MXCSR says; vectors do as well here. Heads whose keys or values
+ * are odd as a whole are shifted (facts.h); NaN and infinities of v are set apart, and of q and k known to make rows NaN
+ * (amx_care.h). Rows that could have lost terms to underflow, or met subnormal v and came out tiny, and what else
+ * leaves doubt, is for exact_row().
  *
  * Speed: 70 to 80% of the time is in step(), where storing a tile stops the products for about 45 cycles (docs/
  * KERNELS.md has figures). */
@@ -42,8 +43,10 @@
 #include <string.h>
 
 #include "kernels/exact.h"
+#include "kernels/facts.h"
 #include "kernels/kernel.h"
 #include "kernels/log_sum_exp.h"
+#include "kernels/shift.h"
 #include "kernels/touch.h"
 
 #ifndef TILES
@@ -54,6 +57,8 @@
 #include "kernels/amx_keys.h"
 #include "kernels/amx_step.h"
 #include "kernels/amx_pack.h"
+#include "kernels/amx_scratch.h"
+#include "kernels/amx_care.h"
 #include "kernels/amx_rows.h"
 
 enum {
@@ -65,7 +70,7 @@ enum {
 
 static void *lay_out(arena *a, const shape *s)
 {
-    uint32_t depth = (uint32_t)(s->dim + 31) / 32, columns = (uint32_t)s->dim / 16 + 1;
+    uint32_t depth = (uint32_t)(s->dim + 31) / 32, columns = (uint32_t)s->dim / 16 + 1, words = (uint32_t)(s->dim + 63) / 64;
     size_t panel = (size_t)depth * 2 * TILE_BYTES, o = (size_t)columns * O_FLOATS;
     uint32_t chunk = (uint32_t)(CHUNK_BYTES / (2 * panel));
     uint32_t enough = (uint32_t)((s->nk / KEYS + 24) / 16 * 16), slots = 2 * chunk < enough ? 2 * chunk : enough;
@@ -80,6 +85,9 @@ static void *lay_out(arena *a, const shape *s)
                  .slots = slots, .needed = 2, .age = UINT32_MAX},
         .chunk = chunk,
         .subnormal = arena_take(a, slots + UNIT_GRANULES, sizeof *z.subnormal),
+        .specials = arena_take(a, slots + UNIT_GRANULES, sizeof *z.specials),
+        .columns = arena_take(a, (size_t)(slots + UNIT_GRANULES) * KEYS * SORTS * words, sizeof *z.columns),
+        .words = words,
         .combs = arena_take(a, s->max_combs, sizeof *z.combs),
         .step = steps[depth - 1],
     };
@@ -100,7 +108,9 @@ static void *lay_out(arena *a, const shape *s)
     for (uint32_t i = 0; i < LOCKSTEP; i++) {
         uint8_t *q = arena_take(a, depth, Q_BYTES);
         float *total = arena_take(a, o, sizeof *total);
+        uint64_t *marks = arena_take(a, marks_size(words), sizeof *marks);
         if (z.states) {
+            z.states[i].marks = marks;
             z.states[i].q = q;
             z.states[i].o = total;
         }
@@ -155,6 +165,8 @@ static void push_chunk(scratch *w, state *t)
             const uint32_t slot = find_panel(w, u, t->granule);
             t->seen |= t->rows & place_granule(w, n, g, u, t->granule, slot);
             t->subnormal |= w->subnormal[slot];
+            if (__builtin_expect(w->specials[slot].any != 0, 0))
+                mark_rows(w, t, n, g, slot);
             advance(p, &t->run, &t->granule);
         }
         if (done + granules == t->chunk) {
@@ -245,6 +257,9 @@ static void compute(const shape *s, const operands *x, const program *p, const g
     if (w->holds != x->keys_id)
         directory_forget(&w->held);
     w->holds = x->keys_id;
+    const facts f = facts_sampled(s, x);
+    w->k_shift = f.k_shift;
+    w->v_shift = f.v_shift;
     unsigned control = _mm_getcsr();
     _mm_setcsr(control | FLUSH);
     tiles_open();

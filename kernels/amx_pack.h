@@ -9,8 +9,20 @@
 
 enum { PADDED = ATTN_MAX_DIM }; /* a multiple of 32 */
 #define BF16_ONE 0x3f80
+#define BF16_NAN 0x7fc0
 
-static void pack_queries(uint8_t *to, const uint16_t *from, size_t stride, uint32_t count, size_t dim)
+/* A row of bf16 times 2^shift; what becomes subnormal may be flushed. */
+static void shift_row(uint16_t *row, size_t dim, int shift)
+{
+    float wide[PADDED];
+    for (size_t c = 0; c < dim; c++)
+        wide[c] = f32_from_bf16(row[c]);
+    shift_in(wide, dim, shift);
+    for (size_t c = 0; c < dim; c++)
+        row[c] = (uint16_t)(float_bits(wide[c]) >> 16); /* that is all of it */
+}
+
+static void pack_rows(uint8_t *to, const uint16_t *from, size_t stride, uint32_t count, size_t dim)
 {
     for (size_t c = 0; c < dim; c += 32, to += Q_BYTES) {
         uint32_t columns = dim - c >= 32 ? UINT32_MAX : (1u << (dim - c)) - 1;
@@ -18,6 +30,26 @@ static void pack_queries(uint8_t *to, const uint16_t *from, size_t stride, uint3
             _mm512_store_si512(to + r * 64, _mm512_maskz_loadu_epi16(r < count ? columns : 0,
                                                                      from + (r < count ? r : 0) * stride + c));
     }
+}
+
+static __attribute__((noinline)) void pack_shifted_rows(uint8_t *to, const uint16_t *from, size_t stride, uint32_t count,
+                                                        size_t dim, int shift)
+{
+    uint16_t stage[ROWS][PADDED];
+    for (uint32_t r = 0; r < count; r++) {
+        memcpy(stage[r], from + r * stride, dim * sizeof *from);
+        shift_row(stage[r], dim, shift);
+    }
+    pack_rows(to, stage[0], PADDED, count, dim);
+}
+
+/* Times 2^shift. */
+static void pack_queries(uint8_t *to, const uint16_t *from, size_t stride, uint32_t count, size_t dim, int shift)
+{
+    if (__builtin_expect(shift != 0, 0))
+        pack_shifted_rows(to, from, stride, count, dim, shift);
+    else
+        pack_rows(to, from, stride, count, dim);
 }
 
 INLINE __m128i load_8(const uint16_t *from)
@@ -70,30 +102,38 @@ static void pack_values(uint8_t *to, const uint16_t *const row[KEYS], uint32_t d
         }
 }
 
-/* Copies the rows to where they are close together and there is room for zeros behind them, with `end` in column
- * dim, and points there. */
-static void copy_rows(uint16_t stage[KEYS][PADDED], const uint16_t *row[KEYS], size_t dim, uint16_t end)
+/* Copies the rows, times 2^shift, to where they are close together and there is room for zeros behind them, with `end` in
+ * column dim, and points there. */
+static void copy_rows(uint16_t stage[KEYS][PADDED], const uint16_t *row[KEYS], size_t dim, uint16_t end, int shift)
 {
     for (uint32_t r = 0; r < KEYS; r++) {
         for (size_t c = 0; c < dim; c += 32) {
             uint32_t columns = dim - c >= 32 ? UINT32_MAX : (1u << (dim - c)) - 1;
             _mm512_store_si512(stage[r] + c, _mm512_maskz_loadu_epi16(columns, row[r] + c));
         }
+        if (__builtin_expect(shift != 0, 0))
+            shift_row(stage[r], dim, shift);
         if (dim % 32 != 0)
             stage[r][dim] = end;
         row[r] = stage[r];
     }
 }
 
-static bool has_subnormals(const uint8_t *panel, size_t bytes)
+/* What a panel has that AMX would not compute as it should. */
+typedef struct oddities {
+    bool subnormal, special; /* special: NaN or infinite */
+} oddities;
+
+INLINE oddities look_for_oddities(const uint8_t *panel, size_t bytes)
 {
     const __m512i exponent = _mm512_set1_epi16(0x7f80), magnitude = _mm512_set1_epi16(0x7fff);
-    uint32_t found = 0;
+    uint32_t subnormal = 0, special = 0;
     for (size_t at = 0; at < bytes; at += 64) {
-        __m512i x = _mm512_load_si512(panel + at);
-        found |= _mm512_test_epi16_mask(x, magnitude) & ~_mm512_test_epi16_mask(x, exponent);
+        const __m512i x = _mm512_load_si512(panel + at);
+        subnormal |= _mm512_test_epi16_mask(x, magnitude) & ~_mm512_test_epi16_mask(x, exponent);
+        special |= ~_mm512_test_epi16_mask(_mm512_andnot_si512(x, exponent), exponent);
     }
-    return found != 0;
+    return (oddities){subnormal != 0, special != 0};
 }
 
 static const uint16_t zero_row[PADDED];
@@ -101,7 +141,7 @@ static const uint16_t zero_row[PADDED];
 /* One granule; keys of UINT32_MAX are padding. Rows far apart are copied first as well: a power of two between
  * them, they would compete for the same sets of L1 while the transpose comes back to each again and again. */
 static void pack_granule(uint8_t *k_to, uint8_t *v_to, const uint16_t *k, const uint16_t *v, const uint32_t keys[KEYS],
-                         size_t dim)
+                         size_t dim, int k_shift, int v_shift)
 {
     const uint16_t *k_row[KEYS], *v_row[KEYS];
     const uint32_t depth = (uint32_t)(dim + 31) / 32;
@@ -109,11 +149,11 @@ static void pack_granule(uint8_t *k_to, uint8_t *v_to, const uint16_t *k, const 
         k_row[t] = keys[t] == UINT32_MAX ? zero_row : k + keys[t] * dim;
         v_row[t] = keys[t] == UINT32_MAX ? zero_row : v + keys[t] * dim;
     }
-    if (dim % 32 != 0 || keys[1] != keys[0] + 1) {
+    if (dim % 32 != 0 || keys[1] != keys[0] + 1 || k_shift || v_shift) {
         _Alignas(64) uint16_t stage[KEYS][PADDED];
-        copy_rows(stage, k_row, dim, 0);
+        copy_rows(stage, k_row, dim, 0, k_shift);
         pack_keys(k_to, k_row, depth);
-        copy_rows(stage, v_row, dim, BF16_ONE);
+        copy_rows(stage, v_row, dim, BF16_ONE, v_shift);
         pack_values(v_to, v_row, depth);
     } else {
         pack_keys(k_to, k_row, depth);

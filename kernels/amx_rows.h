@@ -1,64 +1,16 @@
 /* Tiles of the program on their way in, from chunk to chunk, and out. Part of amx_body.h, which explains. */
 
-#define LEAST 0x1p-32f  /* a row's sum stays between these, or its reference moves */
-#define MOST 0x1p64f
-#define FLUSH 0x8040u   /* in MXCSR: subnormal results and operands are zeros */
-#define TINY 0x1p-100f  /* outputs below: terms flushed to zero may have mattered */
-#define LOG2_E 1.4426950408889634
-
-typedef struct state { /* one tile of the program */
-    _Alignas(64) float minus_reference[ROWS]; /* in units of log2 */
-    float sum[ROWS];
-    float carry[ROWS];     /* what an earlier part's o is to be multiplied by */
-    uint8_t *q;            /* packed */
-    float *o;              /* of all chunks but a last one: [columns][O_FLOATS] */
-    const tile *tile;
-    uint32_t rows;         /* bits of its rows */
-    uint32_t seen;         /* rows that have met a key */
-    uint32_t dead;         /* rows left to exact_row() */
-    uint32_t run, granule, left; /* what comes next, and granules left */
-    uint32_t chunk_run, chunk_granule, chunk; /* where the chunk in the pipeline begins, its granules */
-    uint64_t in_flight;    /* until this unit */
-    bool begun;            /* o holds something */
-    bool subnormal;        /* some v may be subnormal, which AMX takes for zero */
-} state;
-
-typedef struct scratch {
-    buffers w, spare;      /* `spare` has its own s and p, and the same o */
-    state *states;         /* [LOCKSTEP] */
-    unit units[3];         /* in the pipeline: number n in units[n % 3] */
-    unit *values_next, *weights_next; /* what has got so far */
-    uint8_t *k, *v;        /* panels of packed granules, [slots + UNIT_GRANULES] */
-    size_t panel_bytes;    /* of k or v, of a granule */
-    uint64_t holds;        /* keys_id of the operands whose keys are in the panels */
-    directory held;        /* by units; the last UNIT_GRANULES panels, beyond its slots, are for redo_chunk() */
-    uint32_t chunk;        /* granules; a last one takes a quarter more rather than leave a crumb */
-    bool *subnormal;       /* [slots]: v has some */
-    attn_comb *combs;      /* for exact_row() */
-    step_fn *step;
-    touches near;          /* rows of the next tile, to be asked for */
-    /* Of this call: */
-    const shape *s;
-    const operands *x;
-    const program *p;
-    tally *count;
-    bool last;
-} scratch;
-
-/* ---- where an element of a block of o is: [columns][2 halves of the rows][16][16] ---- */
-
-INLINE const float *o_row(const float *o, uint32_t column16, uint32_t row)
-{
-    return o + (size_t)column16 * O_FLOATS + row * 16;
-}
-
 /* ---- keys ---- */
 
 static void fill_panel(scratch *w, uint32_t slot, const uint32_t keys[KEYS])
 {
     uint8_t *v = w->v + slot * w->panel_bytes;
-    pack_granule(w->k + slot * w->panel_bytes, v, w->x->k, w->x->v, keys, w->s->dim);
-    w->subnormal[slot] = has_subnormals(v, w->panel_bytes);
+    pack_granule(w->k + slot * w->panel_bytes, v, w->x->k, w->x->v, keys, w->s->dim, w->k_shift, w->v_shift);
+    const oddities of = look_for_oddities(v, w->panel_bytes);
+    w->subnormal[slot] = of.subnormal;
+    w->specials[slot] = (special_keys){0, 0};
+    if (__builtin_expect(of.special, 0))
+        take_specials_out(w, slot, v);
 }
 
 /* The panel of granule i of a run: an old one if there is one, so that tiles share what was packed. */
@@ -98,14 +50,6 @@ static void begin_unit(unit *n, const state *t, uint32_t granules)
     n->masked = 0;
     n->first = false;
     n->chunk_of = NULL;
-}
-
-INLINE void advance(const program *p, uint32_t *in, uint32_t *granule)
-{
-    if (++*granule == p->runs[*in].granules) {
-        *granule = 0;
-        ++*in;
-    }
 }
 
 /* ---- a chunk that needs other references, out of line and out of the pipeline ---- */
@@ -207,7 +151,8 @@ static void load_tile(scratch *w, state *to, const tile *t)
     to->tile = t;
     to->rows = t->count == ROWS ? UINT32_MAX : (1u << t->count) - 1;
     to->seen = (uint32_t)t->merge;
-    to->dead = 0;
+    to->dead = to->lost = to->marked = 0;
+    to->marks_in_use = false;
     to->run = t->first_run;
     to->granule = 0;
     to->left = t->granules;
@@ -220,26 +165,18 @@ static void load_tile(scratch *w, state *to, const tile *t)
             continue;
         size_t row = t->row0 + (size_t)r * t->row_step;
         to->minus_reference[r] = -w->x->reference[row];
-        to->sum[r] = w->x->sum[row];
-        if (!(to->sum[r] >= 0)) /* given up in the earlier part */
-            to->dead |= 1u << r;
+        const float sum = w->x->sum[row];
+        to->sum[r] = fabsf(sum);
+        to->dead |= (uint32_t)(isnan(sum) != 0) << r;
+        to->lost |= (uint32_t)(isinf(sum) != 0) << r;
+        to->marked |= (uint32_t)(signbit(sum) != 0) << r;
     }
-    pack_queries(to->q, (const uint16_t *)w->x->q + t->row0 * s->dim, t->row_step * s->dim, t->count, s->dim);
+    to->dead |= to->lost; /* nothing to compute */
+    to->infinite = to->marked;
+    pack_queries(to->q, (const uint16_t *)w->x->q + t->row0 * s->dim, t->row_step * s->dim, t->count, s->dim, -w->k_shift);
 }
 
 /* ---- out ---- */
-
-/* Whether the result of a row may be wrong. `weight` is the sum of the magnitudes of its o, normalised when the
- * row is finished. */
-INLINE bool is_doubtful(const state *t, uint32_t r, float weight, bool last)
-{
-    if (t->dead >> r & 1)
-        return true;
-    if (!(t->seen >> r & 1))
-        return weight != 0; /* 0 * NaN behind a mask */
-    return !(weight <= FLT_MAX) || !(t->sum[r] >= LEAST) || 
-           (last && weight < TINY && (weight > 0 || t->sum[r] < 0x1p-8f || t->subnormal));
-}
 
 /* The row in fp64. Subnormals count there. */
 static __attribute__((noinline)) void store_exact(scratch *w, size_t row, uint16_t *o, float *lse)
@@ -253,13 +190,28 @@ static __attribute__((noinline)) void store_exact(scratch *w, size_t row, uint16
     w->count->exact_rows++;
 }
 
-/* Rows of the tile, whose o is in `from`, times the earlier parts'. */
+/* A finished row of floats, shifted. */
+static __attribute__((noinline)) void store_shifted(const scratch *w, uint16_t *o, float *row)
+{
+    shift_out(row, w->s->dim, w->v_shift);
+    bf16_from_f32_array(o, row, w->s->dim);
+}
+
+static void fill_row(uint16_t *o, size_t dim, uint16_t with)
+{
+    for (size_t c = 0; c < dim; c++)
+        o[c] = with;
+}
+
+/* Rows of the tile, whose o is in `from`, times the earlier parts'. Rows that are marked leave it to the next part by a negative
+ * sum, dead ones by NaN, lost ones by infinity. */
 static void store_tile(scratch *w, const state *t, const float *from)
 {
     const tile *of = t->tile;
     const size_t dim = w->s->dim;
     const bool last = w->last;
     float lse[ROWS];
+    _Alignas(64) float shifted[PADDED];
     if (last && w->x->lse)
         log_sum_exp(ROWS, t->minus_reference, 1, t->sum, lse);
     w->count->tiles++;
@@ -268,31 +220,40 @@ static void store_tile(scratch *w, const state *t, const float *from)
         touch_some(&w->near);
         const __m512 by = _mm512_set1_ps(!last ? 1 : t->sum[r] > 0 ? 1 / t->sum[r] : 0);
         const __m512 carry = _mm512_mul_ps(by, _mm512_set1_ps(t->carry[r]));
-        const bool merge = of->merge >> r & 1;
+        const bool merge = of->merge >> r & 1, marked = t->marks_in_use && t->marked >> r & 1;
         float *partial = w->x->partial ? w->x->partial + row * dim : NULL;
         uint16_t *o = (uint16_t *)w->x->o + row * dim;
         __m512 weights = _mm512_setzero_ps();
         for (size_t c = 0; c < dim; c += 16) {
             __mmask16 columns = (__mmask16)(dim - c >= 16 ? 0xffff : (1u << (dim - c)) - 1);
             __m512 value = _mm512_maskz_mul_ps(columns, _mm512_load_ps(o_row(from, (uint32_t)(c / 16), r)), by);
+            if (__builtin_expect(marked, 0))
+                value = with_marks(w, t, r, c, value);
             if (merge)
                 value = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(columns, partial + c), carry, value);
             weights = _mm512_add_ps(weights, _mm512_abs_ps(value));
-            if (last)
-                _mm256_mask_storeu_epi16(o + c, columns, bf16_half(value));
-            else
+            if (!last)
                 _mm512_mask_storeu_ps(partial + c, columns, value);
+            else if (__builtin_expect(w->v_shift != 0, 0))
+                _mm512_store_ps(shifted + c, value);
+            else
+                _mm256_mask_storeu_epi16(o + c, columns, bf16_half(value));
         }
-        bool doubtful = is_doubtful(t, r, _mm512_reduce_add_ps(weights), last);
+        const float weight = _mm512_reduce_add_ps(weights);
+        const enum outcome is = is_doubtful(t, r, weight, last) ? judge(w, t, r, weight) : FINE;
         if (!last) {
             w->x->reference[row] = -t->minus_reference[r];
-            w->x->sum[row] = doubtful ? NAN : t->sum[r];
+            w->x->sum[row] = is == UNSETTLED ? INFINITY : is == NANS ? NAN : t->marked >> r & 1 ? -t->sum[r] : t->sum[r];
             continue;
         }
-        if (doubtful)
+        if (is == FINE && w->v_shift)
+            store_shifted(w, o, shifted);
+        if (is == ZEROS || is == NANS)
+            fill_row(o, dim, is == ZEROS ? 0 : BF16_NAN);
+        if (is == UNSETTLED)
             store_exact(w, row, o, &lse[r]);
         if (w->x->lse)
-            w->x->lse[row] = t->seen >> r & 1 ? lse[r] : -INFINITY;
+            w->x->lse[row] = is == NANS ? NAN : t->seen >> r & 1 ? lse[r] : -INFINITY;
     }
 }
 
@@ -311,12 +272,38 @@ static uint32_t misfits(const state *t, const float sums[ROWS])
     return bad & t->rows & ~t->dead;
 }
 
+/* Rows whose sum is NaN: so is a score, and no other reference helps. */
+static uint32_t hopeless(const float sums[ROWS])
+{
+    uint32_t fine = 0;
+    for (uint32_t r = 0; r < ROWS; r += 16)
+        fine |= (uint32_t)_mm512_cmp_ps_mask(_mm512_loadu_ps(sums + r), _mm512_setzero_ps(), _CMP_GE_OQ) << r;
+    return ~fine;
+}
+
+/* Rows whose sums are infinite because a score is, from an infinity in q or k, are dead, and another reference would not help; the
+ * other `bad` ones are returned. */
+static __attribute__((noinline)) uint32_t spare_spoilt(const scratch *w, state *t, uint32_t bad, const float sums[ROWS])
+{
+    uint32_t infinite = 0;
+    for (uint32_t rows = bad; rows; rows &= rows - 1) {
+        const uint32_t r = (uint32_t)__builtin_ctz(rows);
+        infinite |= (uint32_t)!(sums[r] <= FLT_MAX) << r;
+    }
+    if (infinite)
+        t->dead |= spoilt_rows(w, t, infinite);
+    return bad & ~t->dead;
+}
+
 /* The chunk of t has gone through the pipeline: its o joins the tile's. */
 static void join_chunk(scratch *w, state *t)
 {
     _Alignas(64) float sums[ROWS];
     chunk_sums(w, sums);
+    t->dead |= hopeless(sums) & t->rows;
     uint32_t bad = misfits(t, sums);
+    if (__builtin_expect(bad != 0, 0))
+        bad = spare_spoilt(w, t, bad, sums);
     if (__builtin_expect(bad != 0, 0))
         redo_chunk(w, t, bad, sums);
     for (uint32_t r = 0; r < ROWS; r++)
