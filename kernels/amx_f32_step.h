@@ -63,7 +63,7 @@ INLINE void weigh_unit(weigher *m)
             weigh_unit(&m); \
         else if (j->chores->at < j->chores->end) \
             do_chore(j->chores); \
-        touch_next(j->near); \
+        touch_next(j->near, 1); \
         KEEP_ORDER(); \
     } while (0)
 #define LOAD_LEFT(block, part) \

@@ -123,8 +123,7 @@ enum { ASKED = 2 }; /* rows of the next tile, after each product: more would que
 /* Out of line: a step has some forty places for it. */
 static __attribute__((noinline)) void touch_some(touches *near)
 {
-    for (uint32_t r = 0; r < ASKED; r++)
-        touch_next(near);
+    touch_next(near, ASKED);
 }
 
 /* ---- a step: values of a, weights of b, scores of n; any may be NULL ----

@@ -183,8 +183,7 @@ INLINE void fetch_key(fetches *f)
 /* A step's share of what is to come. */
 INLINE void look_further(ahead *a)
 {
-    for (uint32_t r = 0; r < a->each; r++)
-        touch_next(&a->rows);
+    touch_next(&a->rows, a->each);
     for (uint32_t r = 0; r < a->each_key && a->keys.next < a->keys.count; r++)
         fetch_key(&a->keys);
 }

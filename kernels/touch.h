@@ -32,21 +32,27 @@ INLINE void touch_rows(touches *a, const void *tensor, size_t row, size_t bytes,
     }
 }
 
-/* Asks for the next row, if there is one. */
-INLINE void touch_next(touches *a)
+/* Asks for the next `rows` rows, or for as many as there are. */
+INLINE void touch_next(touches *a, uint32_t rows)
 {
-    if (a->next == a->count)
-        return;
-    touch *t = &a->of[a->next];
-    if (t->write)
-        for (size_t b = 0; b < t->bytes; b += 64)
-            __builtin_prefetch(t->at + b, 1, 3);
-    else
-        for (size_t b = 0; b < t->bytes; b += 64)
-            __builtin_prefetch(t->at + b, 0, 2);
-    t->at += t->stride;
-    if (--t->rows == 0)
-        a->next++;
+    while (rows && a->next < a->count) {
+        touch *t = &a->of[a->next];
+        const uint32_t now = rows < t->rows ? rows : t->rows;
+        const char *at = t->at, *const end = at + now * t->stride;
+        const size_t stride = t->stride, bytes = t->bytes;
+        if (t->write)
+            for (; at != end; at += stride)
+                for (size_t b = 0; b < bytes; b += 64)
+                    __builtin_prefetch(at + b, 1, 3);
+        else
+            for (; at != end; at += stride)
+                for (size_t b = 0; b < bytes; b += 64)
+                    __builtin_prefetch(at + b, 0, 2);
+        t->at = end;
+        t->rows -= now;
+        a->next += t->rows == 0;
+        rows -= now;
+    }
 }
 
 #endif
