@@ -25,18 +25,25 @@ static void take_specials_out(scratch *w, uint32_t slot, uint32_t r, float *v, s
     uint32_t any = 0, infinite = 0;
     memset(columns, 0, SORTS * w->words * sizeof *columns);
     size_t c = 0;
-    for (; c + LANES <= dim; c += LANES) { /* lanes divide 64 */
-        vf x = vf_loadu(v + c), size = vf_abs(x);
-        uint32_t finite = vf_le(size, vf_set1(FLT_MAX)) & lanes;
-        if (finite == lanes)
-            continue;
-        uint32_t up = vf_ge(x, vf_set1(INFINITY)) & lanes, down = vf_le(x, vf_set1(-INFINITY)) & lanes;
-        any = 1;
-        infinite |= up | down;
-        nans[c / 64] |= (uint64_t)(lanes & ~(finite | up | down)) << (c % 64);
-        plus[c / 64] |= (uint64_t)up << (c % 64);
-        minus[c / 64] |= (uint64_t)down << (c % 64);
-        vf_storeu(v + c, vf_keep(x, finite));
+    while (c + LANES <= dim) { /* lanes divide 64 */
+        const size_t word = c / 64;
+        uint64_t is[SORTS] = {0};
+        for (; c + LANES <= dim && c / 64 == word; c += LANES) {
+            vf x = vf_loadu(v + c), size = vf_abs(x);
+            uint32_t finite = vf_le(size, vf_set1(FLT_MAX)) & lanes;
+            if (finite == lanes)
+                continue;
+            uint32_t up = vf_ge(x, vf_set1(INFINITY)) & lanes, down = vf_le(x, vf_set1(-INFINITY)) & lanes;
+            any = 1;
+            infinite |= up | down;
+            is[SORT_NAN] |= (uint64_t)(lanes & ~(finite | up | down)) << (c % 64);
+            is[SORT_PLUS] |= (uint64_t)up << (c % 64);
+            is[SORT_MINUS] |= (uint64_t)down << (c % 64);
+            vf_storeu(v + c, vf_keep(x, finite));
+        }
+        nans[word] = is[SORT_NAN];
+        plus[word] = is[SORT_PLUS];
+        minus[word] = is[SORT_MINUS];
     }
     for (; c < dim; c++)
         if (!(fabsf(v[c]) <= FLT_MAX)) {

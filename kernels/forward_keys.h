@@ -214,7 +214,7 @@ INLINE bool keys_in_place(const shape *s, const run *u, uint32_t i, const scratc
 {
     size_t step = 0;
     if (k_as_it_lies(s))
-        return !is_careful(w) && run_is_contiguous(u) && (i + 1) * KEYS <= u->keys;
+        return !w->care.k_shift && run_is_contiguous(u) && (i + 1) * KEYS <= u->keys;
     return is_careful(w) && !w->care.k_shift && in_place(s, u, i, w, &step) > 0 && step == 1;
 }
 
@@ -241,11 +241,12 @@ static void gather_with_care(const shape *s, const operands *x, const program *p
             continue;
         held[r] = (uint32_t)key | without_k;
         float *row = floats_of(k, r, dim, w->rows);
-        if (!without_k)
+        if (!without_k) { /* a slot of the ring has no place for it */
             widen_row(row, x->k, key, dim, s->dtype);
-        if (w->care.k_shift)
-            shift_in(row, dim, w->care.k_shift);
-        keep_k(k, r, row, dim);
+            if (w->care.k_shift)
+                shift_in(row, dim, w->care.k_shift);
+            keep_k(k, r, row, dim);
+        }
         row = floats_of(v, r, dim, w->rows);
         widen_row(row, x->v, key, dim, s->dtype);
         if (w->care.specials)

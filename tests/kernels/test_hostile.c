@@ -334,6 +334,31 @@ Test(hostile, same_bits_of_tiles_from_any_number_of_threads)
         }
 }
 
+/* Tiles in lockstep, whose windows find each other's keys, taken in with care. */
+Test(hostile, many_tiles_that_share_keys)
+{
+    static void (*const cases[])(const scene *) = {v_largest, v_1e36, v_nan_middle, v_sprinkled_inf, k_sprinkled, k_subnormal};
+    static const char *const here[] = {"fixed:l=64,c=4", "local:k=127", "strided:l=64"};
+    const kernel *list[MAX_KERNELS];
+    const size_t count = runnable_kernels_for(ATTN_BF16, list, MAX_KERNELS);
+    for (size_t k = 0; k < count; k++)
+        for (size_t i = 0; i < 3 * sizeof cases / sizeof *cases; i++) {
+            if (strchr(list[k]->name, '(') && i % 4) /* emulated: slow */
+                continue;
+            scene s = {.spec = here[i % 3], .nq = 2048, .dim = 16, .dtype = ATTN_BF16, .descriptor = list[k], .seed = (unsigned)i};
+            scene_open(&s);
+            cases[i / 3](&s);
+            scene_run(&s);
+            scene_oracle(&s);
+            const difference d = scene_compare(&s);
+            const tally *t = plan_tally(s.plan);
+            cr_assert(d.misplaced == 0 && d.relative <= 4e-3, "case %zu on %s: relative error %.2e, misplaced %zu", i / 3, s.name,
+                      d.relative, d.misplaced);
+            cr_assert(t->exact_rows == 0, "case %zu on %s: %llu rows in fp64", i / 3, s.name, (unsigned long long)t->exact_rows);
+            scene_close(&s);
+        }
+}
+
 /* What is known of a head is not asked for again: after the first tiles the others are taken in with care, once. */
 Test(hostile, few_tiles_are_repeated)
 {
