@@ -1,5 +1,5 @@
 /* The comparison with other kernels (harness/peers/), with arms that run anywhere: plain NumPy as the peer, and arms
- * written here that are wrong, crash, or are not to be had. Skipped where no Python with NumPy can load libattn. */
+ * written here that are wrong, crash, or are not to be had. Skipped where no Python has NumPy. */
 #include <criterion/criterion.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,13 +17,13 @@ static const char *python(void)
         const char *command = i == 0 ? named : commands[i - 1];
         if (!command)
             continue;
-        outcome o = shell("%s -c 'import ctypes, numpy; ctypes.CDLL(\"'\"$ATTN_BUILD\"'/libattn.so\")'", command);
+        outcome o = shell("%s -c 'import numpy'", command);
         if (o.exit_code == 0)
             snprintf(found, sizeof found, "%s", command);
         outcome_free(&o);
     }
     if (!*found)
-        cr_skip_test("no python3 with NumPy that can load libattn.so of this build (apt install python3-numpy)");
+        cr_skip_test("no python3 with NumPy (apt install python3-numpy)");
     return found;
 }
 
@@ -35,8 +35,8 @@ __attribute__((format(printf, 2, 3))) static outcome peers(const char *arms, con
     va_start(list, format);
     vsnprintf(more, sizeof more, format, list);
     va_end(list);
-    return shell("%s -B harness/peers/peers.py --program \"$ATTNLAB\" --library \"$ATTN_BUILD/libattn.so\" "
-                 "--python %s --db %s/peers.db --max-time 0.01 --look 0.01 --only threads=1 --arms %s %s",
+    return shell("%s -B harness/peers/peers.py --program \"$ATTNLAB\" "
+                 "--python %s --db %s/peers.db --blocks 2 --max-time 0.01 --look 0.01 --only threads=1 --arms %s %s",
                  python(), python(), scratch_folder(), arms, more);
 }
 
@@ -70,33 +70,25 @@ static const char *write_arm(const char *name, const char *body)
 
 Test(peers, agreement_then_ratios_then_the_store)
 {
-    static const char few[] = "--only n=48 --only 'spec=dense*' --only 'spec=fixed:l=128,c=8'";
+    static const char few[] = "--only n=48 --only 'spec=dense' --only 'spec=fixed:l=128,c=8'";
     outcome o = peers("numpy_plain", "%s", few);
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
-    cr_assert(strstr(o.out, "numpy-plain, plain") && strstr(o.out, "6 cells on "), "%s%s", o.out, o.err);
+    cr_assert(strstr(o.out, "numpy-plain, plain") && strstr(o.out, "4 cells on "), "%s%s", o.out, o.err);
     outcome_free(&o);
 
     o = attnlab("db check --db %s/peers.db", scratch_folder());
     cr_assert(o.exit_code == 0, "%s", o.err);
     outcome_free(&o);
-    /* Both sides of each cell, the peer marked, with ratios that are those of the samples beside them. */
-    o = sql("SELECT count(*), count(DISTINCT p.dtype), min(p.time_ns_samples) >= 2, count(a.measurement_id), "
-            "min(a.isa <> 'external'), max(p.rel_err) < 0.02, max(a.rel_err) < 0.02, min(p.gflops) > 0 "
-            "FROM results p JOIN observations x ON x.measurement_id = p.measurement_id AND x.series = 'attnlab_measurement' "
-            "JOIN results a ON a.measurement_id = x.value WHERE p.kernel = 'ext:numpy-plain' AND p.isa = 'external' "
-            "AND a.run_id = p.run_id AND a.spec_resolved = p.spec_resolved AND p.label = 'peers'");
-    cr_assert(strstr(o.out, "\n6,2,1,6,1,1,1,1"), "%s%s", o.out, o.err);
+    /* Both sides of each cell in as many blocks, with the same inputs, and each peer checked against the oracle. */
+    o = sql("SELECT count(*), count(DISTINCT spec || dtype), sum(isa = 'external'), count(DISTINCT seed) FROM results "
+            "WHERE label LIKE 'peers %' AND label NOT LIKE '% look'");
+    cr_assert(strstr(o.out, "\n16,4,8,1"), "%s%s", o.out, o.err);
     outcome_free(&o);
-    o = sql("SELECT count(*) > 0, max(abs(r.value - p.value / a.value)) < 1e-12 FROM observations r "
-            "JOIN observations p ON p.measurement_id = r.measurement_id AND p.rep = r.rep AND p.series = 'time_ns' "
-            "JOIN observations x ON x.measurement_id = r.measurement_id AND x.series = 'attnlab_measurement' "
-            "JOIN observations a ON a.measurement_id = x.value AND a.rep = r.rep AND a.series = 'time_ns' "
-            "WHERE r.series = 'time_over_attnlab'");
-    cr_assert(strstr(o.out, "\n1,1"), "%s%s", o.out, o.err);
+    o = sql("SELECT count(*), max(rel_err) < 0.02, min(rel_err) > 0 FROM results WHERE label LIKE '% look'");
+    cr_assert(strstr(o.out, "\n4,1,1"), "%s%s", o.out, o.err);
     outcome_free(&o);
-
     o = peers("numpy_plain", "%s --resume -o md", few);
-    cr_assert(o.exit_code == 0 && !strstr(o.err, "[1/") && strstr(o.out, "| dense:causal=0 "), "%s%s", o.out, o.err);
+    cr_assert(o.exit_code == 0 && !strstr(o.err, "[1/") && strstr(o.out, "| dense "), "%s%s", o.out, o.err);
     outcome_free(&o);
 }
 
@@ -119,10 +111,10 @@ Test(peers, a_wrong_peer_is_refused_before_it_is_timed)
     static const struct {
         const char *name, *body, *complaint;
     } wrong[] = {
-        {"slightly.py", "o[0, 0] *= 1.001", "head 0, row 0: off the fp64 oracle by 1.0e-03"},
-        {"elsewhere.py", "o[3, 20, 1] += 0.01", "head 3, row 20 of o differs from attnlab's"},
-        {"unfinite.py", "o[7, 47, 2] = float('nan')", "head 7, row 47: not finite"},
-        {"misshapen.py", "o = o[:, :40]", "IndexError"},
+        {"slightly.py", "o[0, 0] *= 1.001", "row 0 of o is off the fp64 oracle by 1.0e-03"},
+        {"elsewhere.py", "o[3, 47, 1] += 0.01", "head 3 row 47 of o is off the fp64 oracle"},
+        {"unfinite.py", "o[7, 47, 2] = float('nan')", "head 7 row 47 of o"},
+        {"misshapen.py", "o = o[:, :40]", "ValueError"},
     };
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         const char *path = write_arm(wrong[i].name, wrong[i].body);
@@ -143,13 +135,13 @@ Test(peers, a_crash_costs_one_arm)
     char both[512];
     snprintf(both, sizeof both, "%s,numpy_plain", path);
     outcome o = peers(both, "--only n=48 --only spec=local:k=255 --only dtype=f32");
-    cr_assert(o.exit_code == 0 && strstr(o.err, "crashing: killed by SIGABRT") && strstr(o.out, "1 cells on") &&
-                  strstr(o.out, "crashing failed in 1 cell"),
+    cr_assert(o.exit_code == 0 && strstr(o.err, "crashing: preparing: ext:crashing crashed (Aborted)") && strstr(o.out, "1 cells on") &&
+                  strstr(o.out, "crashing has no result for 1 cell"),
               "exit %d: %s%s", o.exit_code, o.out, o.err);
     outcome_free(&o);
     path = write_arm("hanging.py", "import time; time.sleep(60)");
     o = peers(path, "--only n=48 --only spec=dense --only dtype=f32 --timeout 2");
-    cr_assert(strstr(o.err, "hanging: gave up after 2 s"), "%s", o.err);
+    cr_assert(strstr(o.err, "hanging: preparing: ext:hanging did not answer within 2 s"), "%s", o.err);
     outcome_free(&o);
 }
 
@@ -166,19 +158,7 @@ Test(peers, absent_peers_are_named_with_how_to_get_them)
               "exit %d: %s%s", o.exit_code, o.out, o.err);
     outcome_free(&o);
     o = peers("numpy_plain", "--only n=48 --python /nonexistent/python3");
-    cr_assert(o.exit_code == 0 && strstr(o.err, "/nonexistent/python3 cannot be run"), "exit %d: %s", o.exit_code, o.err);
-    outcome_free(&o);
-}
-
-/* Ranks r .. count+1-r of the order statistics, by the exact binomial distribution. */
-Test(peers, intervals_are_distribution_free)
-{
-    outcome o = shell("cd harness/peers && %s -B -c 'import stats\n"
-                      "print([stats.interval(list(range(c, 0, -1))) for c in (1, 3, 5, 6, 8, 9, 15, 40)])\n"
-                      "print(stats.median([3, 1, 2]), stats.median([4, 1, 2, 3]), round(stats.geometric_mean([1, 4]), 9))'",
-                      python());
-    cr_assert(strcmp(o.out, "[(1, 1), (1, 3), (1, 5), (1, 6), (1, 8), (2, 8), (4, 12), (14, 27)]\n2 2.5 2.0\n") == 0,
-              "%s%s", o.out, o.err);
+    cr_assert(o.exit_code == 0 && strstr(o.err, "does /nonexistent/python3 work?"), "exit %d: %s", o.exit_code, o.err);
     outcome_free(&o);
 }
 
@@ -190,15 +170,14 @@ Test(peers, advice_comes_from_near_lengths)
                       "past = {(\"local\", 64, \"f32\"): {(1024, 1): {\"fast\": row(10, \"a\"), \"slow\": row(31, \"b\")},\n"
                       "    (2048, 1): {\"fast\": row(10, \"c\"), \"far\": row(3e9, \"d\")}, (16384, 1): {\"late\": row(9, \"e\")}}}\n"
                       "for n, t in ((1024, 1), (1024, 2), (4096, 1), (4096, 2), (8192, 1), (16384, 2)):\n"
-                      "    worse, setups = peers.advice(cells.Cell(\"main\", \"local\", n, 64, \"f32\", t), past)\n"
-                      "    print(n, t, sorted(worse), sorted(setups.items()))'",
+                      "    print(n, t, sorted(peers.advice(cells.Cell(\"main\", \"local\", n, 64, \"f32\", t), past)))'",
                       python());
-    cr_assert(strcmp(o.out, "1024 1 [] []\n"
-                            "1024 2 ['slow'] [('fast', 'a'), ('slow', 'b')]\n"
-                            "4096 1 ['far', 'slow'] [('far', 'd'), ('fast', 'c'), ('slow', 'b')]\n"
-                            "4096 2 [] []\n"
-                            "8192 1 ['far'] [('far', 'd'), ('fast', 'c')]\n"
-                            "16384 2 [] [('late', 'e')]\n") == 0,
+    cr_assert(strcmp(o.out, "1024 1 []\n"
+                            "1024 2 ['slow']\n"
+                            "4096 1 ['far', 'slow']\n"
+                            "4096 2 []\n"
+                            "8192 1 ['far']\n"
+                            "16384 2 []\n") == 0,
               "%s%s", o.out, o.err);
     outcome_free(&o);
 }
