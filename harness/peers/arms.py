@@ -24,7 +24,7 @@ class Unsupported(Exception):
 
 
 class Task:
-    """What an arm is given: sizes, the pattern's definition, and the buffers that libattn works on too."""
+    """What an arm is given: sizes, the pattern's definition, and the operands, in memory shared with attnlab."""
 
     def __init__(self, pattern, n, heads, dim, dtype, threads, q, k, v):
         self.pattern, self.n, self.heads, self.dim = pattern, n, heads, dim

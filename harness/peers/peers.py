@@ -22,6 +22,8 @@ STANDARD_ARMS = ("torch_sdpa", "torch_expert", "torch_flex", "onnxruntime_mha")
 # An arm that was this many times slower than the best at a smaller n or with other threads is not tried; SLOWER where a
 # run may take longer than LONG_NS (its time grows by the square of n at most).
 HOPELESS, SLOWER, LONG_NS = 3.0, 1.3, 2e9
+# Of a row of attnlab's own o, as external kernels are held to (harness/ext_verify.c).
+TOLERANCE = {"f32": 5e-5, "bf16": 3e-2}
 
 
 def parse_arguments():
@@ -157,6 +159,12 @@ def advice(cell, past):
 def compare(options, cell, arms, label, past):
     """Measures one cell and stores it; the outcome in words."""
     hopeless, fastest = advice(cell, past), None
+    code, rows, why = Measuring(options, cell, []).call("run", "--kernel", "auto", "--metrics", "accuracy", "--label",
+                                                        label + " look")
+    if code != 0 or not rows:
+        return why
+    if not rows[0]["worst_row_err"] <= TOLERANCE[cell.dtype]:
+        return "attnlab itself is off the oracle by %g" % rows[0]["worst_row_err"]
     for arm in arms:
         name = name_of(arm)
         if name in hopeless:

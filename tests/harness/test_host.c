@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attn/version.h"
 #include "harness/build_info.h"
@@ -76,6 +77,17 @@ Test(host, reads_a_machine)
     cr_assert(h.cpus == 4 && h.cores == 2, "%zu cpus, %zu cores", h.cpus, h.cores);
     cr_assert(h.memory_gib == 125, "%zu GiB", (size_t)h.memory_gib);
     cr_assert(strlen(h.fingerprint) == 16, "fingerprint '%s'", h.fingerprint);
+}
+
+/* Where the kernel has no table of caches, the C library may know. */
+Test(host, caches_of_this_machine_are_told_if_anybody_knows)
+{
+#ifdef _SC_LEVEL1_DCACHE_SIZE
+    host h;
+    host_read(&h, "");
+    cr_assert(h.l1d_bytes > 0 || sysconf(_SC_LEVEL1_DCACHE_SIZE) <= 0, "L1 is unknown to the host, not to sysconf()");
+    cr_assert(h.l2_bytes > 0 || sysconf(_SC_LEVEL2_CACHE_SIZE) <= 0 || h.l1d_bytes == 0, "L2 is unknown to the host, not to sysconf()");
+#endif
 }
 
 Test(host, fingerprint_ignores_what_wobbles)
