@@ -88,7 +88,7 @@ static attn_status measure(const search *x, const char *tried, size_t blocks, do
 {
     gate_cells cells;
     const char *const programs[GATE_ARMS] = {x->good.program, tried, x->bad.program};
-    attn_status status = gate_measure(&cells, &x->suite, NULL, programs, blocks, cli_seconds(x->a, "max-time"), LANE_TIME, err);
+    attn_status status = gate_measure(&cells, &x->suite, NULL, programs, blocks, cli_seconds(x->a, "max-time"), LANE_TIME, NULL, err);
     if (status)
         return status;
     if (cells.count > 1)

@@ -129,6 +129,16 @@ static attn_status label_arm(live *l, size_t i, const char *prefix, const char *
     return ATTN_OK;
 }
 
+static void label_prefix(char prefix[96], const args *a)
+{
+    char now[STORE_TIME_LENGTH + 1];
+    store_now(now);
+    if (cli_given(a, "label"))
+        snprintf(prefix, 96, "%s", cli_text(a, "label"));
+    else
+        snprintf(prefix, 96, "compare %.19s", now);
+}
+
 static attn_status live_arms(live *l, const args *a, attn_error *err)
 {
     static const char *const one[] = {"dense"};
@@ -136,7 +146,7 @@ static attn_status live_arms(live *l, const args *a, attn_error *err)
     const size_t kernel_count = cli_texts(a, "kernel", &kernels), spec_count = cli_texts(a, "p", &specs);
     blocks_request *r = &l->request;
     const bool by_kernel = kernel_count >= 2;
-    char now[STORE_TIME_LENGTH + 1], prefix[96];
+    char prefix[96];
     r->arms = by_kernel ? kernel_count : spec_count;
     if (r->arms < 2)
         return attn_fail(err, ATTN_EINVAL, "compare needs two arms: names of stored runs (labels, run ids, commits), or two of "
@@ -145,11 +155,7 @@ static attn_status live_arms(live *l, const args *a, attn_error *err)
         return attn_fail(err, ATTN_EINVAL, "%zu arms are more than %d", r->arms, BLOCKS_MOST_ARMS);
     r->base.specs = spec_count ? specs : one;
     r->base.spec_count = spec_count ? spec_count : 1;
-    store_now(now);
-    if (cli_given(a, "label"))
-        snprintf(prefix, sizeof prefix, "%s", cli_text(a, "label"));
-    else
-        snprintf(prefix, sizeof prefix, "compare %.19s", now);
+    label_prefix(prefix, a);
     for (size_t i = 0; i < r->arms; i++) {
         r->kernels[i] = by_kernel ? kernels[i] : kernel_count ? kernels[0] : "auto";
         r->specs[i] = by_kernel ? NULL : specs[i];
@@ -217,10 +223,10 @@ static attn_status live_request(live *l, const args *a, attn_error *err)
 
 /* ---- programs measured now ---- */
 
-/* Nothing is stored, and an arm is a program: what says otherwise is refused. */
+/* An arm is a program: what says otherwise is refused. */
 static attn_status programs_request_of(programs_request *out, const args *a, attn_error *err)
 {
-    static const char *const one[] = {"dense"}, *const idle[] = {"inject", "label", "db", "ext", "anyway", "keep-noisy"};
+    static const char *const one[] = {"dense"}, *const idle[] = {"inject", "ext", "anyway", "keep-noisy"};
     const char *const *programs, *const *kernels, *const *specs, *const *names;
     const size_t count = cli_texts(a, "binary", &programs), kernel_count = cli_texts(a, "kernel", &kernels), spec_count = cli_texts(a, "p", &specs);
     if (count != 2)
@@ -231,7 +237,7 @@ static attn_status programs_request_of(programs_request *out, const args *a, att
         return attn_fail(err, ATTN_EINVAL, "--kernel %s: with --binary the programs are what differs; give one kernel at most", kernels[1]);
     for (size_t i = 0; i < sizeof idle / sizeof idle[0]; i++)
         if (cli_given(a, idle[i]))
-            return attn_fail(err, ATTN_EINVAL, "--%s has no meaning with --binary: each program measures by itself, and nothing is stored", idle[i]);
+            return attn_fail(err, ATTN_EINVAL, "--%s has no meaning with --binary: each program measures by itself", idle[i]);
     attn_status status = base_request(&out->base, a, err);
     out->base.kernel = kernel_count ? kernels[0] : "auto";
     out->base.specs = spec_count ? specs : one;
@@ -248,11 +254,20 @@ static attn_status programs_request_of(programs_request *out, const args *a, att
 static int compare_binaries(const args *a)
 {
     attn_error err;
-    programs_request r = {.blocks = 0};
+    char prefix[96], labels[3][400];
+    programs_request r = {.db = store_path(cli_text(a, "db"))};
     bool written = true;
     attn_status status = programs_request_of(&r, a, &err);
+    label_prefix(prefix, a);
+    for (size_t i = 0; i < 3 && !status; i++) {
+        const bool twin = i == 1 && strcmp(r.programs[0], r.programs[1]) == 0;
+        snprintf(labels[i], sizeof labels[i], "%s %.280s%s", prefix, r.programs[i % 2], twin ? " (2)" : i == 2 ? " again" : "");
+        r.labels[i] = labels[i];
+    }
     if (!status)
         status = compare_programs(&r, (emit_format)cli_choice(a, "o"), &written, &err);
+    if (status && run_signals_look())
+        return cli_complain(EXIT_INTERRUPTED, "interrupted; finished blocks are in %s: attnlab compare '%s' '%s'", r.db, labels[0], labels[1]);
     if (status)
         return cli_fail(status, &err);
     return written ? EXIT_FINE : cli_complain(EXIT_MACHINE, "standard output could not be written");
@@ -344,7 +359,7 @@ const command cmd_compare = {
         "\n"
         "--binary, twice, compares two builds of attnlab. Each measures with its own command line, planner and kernels, in blocks of A, B and A "
         "again, as 'attnlab gate' has it; the last column holds A against itself. What they were built from goes to standard error, or "
-        "into build_a and build_b. Nothing is stored.\n"
+        "into build_a and build_b. It is stored, under labels that end with the programs and, for A again, \"again\".\n"
         "\n"
         "An external kernel (see 'attnlab help run') that fails or is wrong costs its cells; the exit code is then 2 or 14.\n"
         "\n"

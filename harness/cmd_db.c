@@ -279,22 +279,6 @@ static int import(const args *a, const char *const *operands)
 
 /* ---- merge ---- */
 
-/* What another database holds, as an export, which is looked through. */
-static attn_status read_database(const char *file, char **text, size_t *size, attn_error *err)
-{
-    store *s = NULL;
-    attn_status status = store_open(&s, file, STORE_READ, err);
-    FILE *out = status ? NULL : open_memstream(text, size);
-    if (!status && !out)
-        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", file);
-    if (!status)
-        status = store_export(s, false, out, err);
-    if (out && fclose(out) != 0 && !status)
-        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", file);
-    store_close(s);
-    return status ? status : store_import_check(file, *text, *size, err);
-}
-
 /* All are read before anything is written; then each is added in one transaction. What is there already stays, and everything has an
  * id, so neither order nor repetition matters. */
 static int merge(const args *a, const char *const *files, size_t count)
@@ -306,7 +290,7 @@ static int merge(const args *a, const char *const *files, size_t count)
     size_t *sizes = calloc(count, sizeof *sizes);
     attn_status status = texts && sizes ? ATTN_OK : attn_fail(&err, ATTN_ENOMEM, "out of memory");
     for (size_t i = 0; i < count && !status; i++)
-        status = read_database(files[i], &texts[i], &sizes[i], &err);
+        status = store_read_other(files[i], &texts[i], &sizes[i], &err);
     if (!status)
         status = store_open(&s, store_path(cli_text(a, "db")), STORE_WRITE, &err);
     for (size_t i = 0; i < count && !status; i++) {

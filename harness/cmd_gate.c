@@ -69,7 +69,7 @@ static attn_status confirm(gate_cells *c, const gate_suite *suite, const char *c
     if (status || !any)
         goto cleanup;
     fprintf(stderr, "attnlab: some cells look slower; measuring them again\n");
-    status = gate_measure(&fresh, suite, wanted, programs, blocks, seconds, LANE_TIME, err);
+    status = gate_measure(&fresh, suite, wanted, programs, blocks, seconds, LANE_TIME, NULL, err);
     if (!status)
         status = gate_judge(&fresh, threshold, err);
     if (status)
@@ -125,7 +125,7 @@ enum { TIMES, COUNTS, BOTH }; /* in the order of --lane */
 static attn_status gate_times(gate_cells *cells, const gate_suite *suite, const char *const programs[GATE_ARMS], const args *a,
                               bool *null_fired, attn_error *err)
 {
-    attn_status status = gate_measure(cells, suite, NULL, programs, cli_size(a, "blocks"), cli_seconds(a, "max-time"), LANE_TIME, err);
+    attn_status status = gate_measure(cells, suite, NULL, programs, cli_size(a, "blocks"), cli_seconds(a, "max-time"), LANE_TIME, NULL, err);
     return status ? status : judge(cells, suite, programs, a, null_fired, err);
 }
 
@@ -134,7 +134,7 @@ static attn_status gate_counts(gate_cells *cells, const gate_suite *suite, const
                                attn_error *err)
 {
     gate_cells counted = {0};
-    attn_status status = gate_measure(&counted, suite, NULL, programs, GATE_EXACT_BLOCKS, 0, LANE_CALLGRIND, err);
+    attn_status status = gate_measure(&counted, suite, NULL, programs, GATE_EXACT_BLOCKS, 0, LANE_CALLGRIND, NULL, err);
     if (!status && !gate_judge_counts(&counted, cli_percent(a, "count-threshold")))
         fprintf(stderr, "attnlab: some counts differ by more than %g%% between runs of one program\n", 100 * VERDICT_EXACT);
     if (!status)

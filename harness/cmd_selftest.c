@@ -28,14 +28,14 @@ static int selftest(const args *a)
     selftest_session x = {.quick = cli_flag(a, "quick"), .seed = cli_seed(a, "seed"), .bar = progress_start(stderr, 0)};
     x.gates = cli_given(a, "gates") ? cli_size(a, "gates") : x.quick ? 1 : 30;
     run_signals_catch();
-    attn_status status = selftest_folder_open(&x.kept, &err);
+    attn_status status = folder_make(x.folder, "selftest", &err);
     if (!status && !(x.out = selftest_table(stdout, (emit_format)cli_choice(a, "o"))))
         status = attn_fail(&err, ATTN_ENOMEM, "out of memory");
     if (!status) {
         status = try_all(&x, &err);
         written = emit_close(x.out);
     }
-    selftest_folder_close(&x.kept);
+    folder_remove(x.folder);
     if (status && run_signals_look())
         return cli_complain(EXIT_INTERRUPTED, "interrupted");
     if (status)

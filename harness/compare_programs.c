@@ -1,5 +1,6 @@
 /* Two programs in turn, by the gate's means. See compare_programs.h.
  *
+ * Each keeps what it measures in a database of its own, by its own schema; the store takes those over as `db merge` does.
  * A program is tried first: it has to measure a small cell, print its row, and leave a database that says what it was built from. */
 #include "harness/compare_programs.h"
 
@@ -10,8 +11,10 @@
 #include <unistd.h>
 
 #include "harness/compare_rows.h"
+#include "harness/folder.h"
 #include "harness/gate.h"
 #include "harness/stats.h"
+#include "harness/store.h"
 
 enum { A, B, CELL, NS_A, NS_B, COUNT_A, COUNT_B, RATIO, LO, HI, VERDICT, BLOCKS, DROPPED, NEEDED, AGAIN, BUILD_A, BUILD_B, COLUMNS };
 
@@ -48,23 +51,23 @@ static attn_status read_build(char about[ABOUT], const char *db)
 
 static attn_status try_program(char about[ABOUT], const char *program, const char *folder, attn_error *err)
 {
-    char db[96], *said = NULL;
+    char db[FOLDER_PATH + 16], *said = NULL, *text = NULL;
+    size_t size;
     if (access(program, X_OK) != 0)
         return attn_fail(err, ATTN_EINVAL, "--binary %s: no program that can be run", program);
     snprintf(db, sizeof db, "%s/tried.db", folder);
+    unlink(db);
     const char *const words[] = {program, "run", "-p", "dense", "-n", "16", "--heads", "1", "--threads", "1", "--metrics", "time",
                                  "--max-time", "0.001", "-o", "jsonl", "--db", db, NULL};
     attn_status status = ATTN_OK;
     if (!gate_command(words, NULL, &said) || !strstr(said, "\"time_ns\"") || read_build(about, db) != ATTN_OK)
         status = attn_fail(err, ATTN_EINVAL, "--binary %s: not an attnlab that measures as this one does: `run -p dense -n 16 -o jsonl` gives no row "
                                              "with a time, or its database does not tell the build", program);
+    attn_error why;
+    if (!status && store_read_other(db, &text, &size, &why) != ATTN_OK)
+        status = attn_fail(err, ATTN_EINVAL, "--binary %s: what it measures cannot be stored: %s", program, why.message);
+    free(text);
     free(said);
-    static const char *const tails[] = {"", "-wal", "-shm"};
-    for (size_t t = 0; t < sizeof tails / sizeof tails[0]; t++) {
-        char name[120];
-        snprintf(name, sizeof name, "%s%s", db, tails[t]);
-        unlink(name);
-    }
     return status;
 }
 
@@ -152,30 +155,66 @@ static attn_status print(const programs_request *r, const gate_cells *cells, cha
     return ATTN_OK;
 }
 
+/* ---- the store ---- */
+
+static attn_status store_arm(store *s, const char *folder, size_t arm, attn_error *err)
+{
+    char db[GATE_PATH], *text = NULL;
+    size_t size;
+    store_counts counts;
+    gate_database(db, folder, arm);
+    if (access(db, F_OK) != 0) /* interrupted before its first run */
+        return ATTN_OK;
+    attn_status status = store_read_other(db, &text, &size, err);
+    if (!status)
+        status = store_import(s, db, text, size, &counts, err);
+    free(text);
+    return status;
+}
+
+static attn_status store_all(const programs_request *r, const char *folder, attn_error *err)
+{
+    store *s = NULL;
+    attn_status status = store_open(&s, r->db, STORE_WRITE, err);
+    for (size_t arm = 0; arm < GATE_ARMS && !status; arm++)
+        status = store_arm(s, folder, arm, err);
+    store_close(s);
+    return status;
+}
+
 attn_status compare_programs(const programs_request *r, emit_format format, bool *written, attn_error *err)
 {
-    char folder[] = "/tmp/attnlab-programs-XXXXXX", about[2][ABOUT] = {{0}};
+    char folder[FOLDER_PATH], about[2][ABOUT] = {{0}};
     gate_suite suite = {0};
     gate_cells cells = {0};
-    if (!mkdtemp(folder))
-        return attn_fail(err, ATTN_EIO, "no folder in /tmp");
-    attn_status status = ATTN_OK;
+    attn_error unstored;
+    attn_status status = folder_make(folder, "programs", err);
     for (size_t i = 0; i < 2 && !status; i++)
         status = try_program(about[i], r->programs[i], folder, err);
-    for (size_t i = 0; i < 2 && !status; i++)
-        fprintf(stderr, "%c: %s: attnlab %s\n", "AB"[i], r->programs[i], about[i]);
-    rmdir(folder);
     if (!status)
         status = lines_of(&suite, &r->base, err);
-    const char *const programs[GATE_ARMS] = {[GATE_BASE] = r->programs[0], [GATE_HEAD] = r->programs[1], [GATE_NULL] = r->programs[0]};
     if (!status)
-        status = gate_measure(&cells, &suite, NULL, programs, r->blocks, r->base.seconds, r->base.lane, err);
+        status = store_all(r, folder, err); /* nothing yet, but whether the store can be written shows before time is spent */
+    for (size_t i = 0; i < 2 && !status; i++)
+        fprintf(stderr, "%c: %s: attnlab %s\n", "AB"[i], r->programs[i], about[i]);
+    const char *const programs[GATE_ARMS] = {[GATE_BASE] = r->programs[0], [GATE_HEAD] = r->programs[1], [GATE_NULL] = r->programs[0]};
+    const gate_keep keep = {folder, {[GATE_BASE] = r->labels[0], [GATE_HEAD] = r->labels[1], [GATE_NULL] = r->labels[2]}};
+    attn_status kept = ATTN_OK;
+    if (!status) {
+        run_signals_catch();
+        status = gate_measure(&cells, &suite, NULL, programs, r->blocks, r->base.seconds, r->base.lane, &keep, err);
+        kept = store_all(r, folder, &unstored);
+    }
     if (!status && r->base.lane == LANE_CALLGRIND)
         (void)gate_judge_counts(&cells, r->threshold); /* what cannot be told is inconclusive */
     else if (!status)
         status = gate_judge(&cells, r->threshold, err);
     if (!status)
         status = print(r, &cells, about, format, written, err);
+    if (kept)
+        status = attn_fail(err, kept, "%.200s; what was measured stays in %s", unstored.message, folder);
+    else
+        folder_remove(folder);
     gate_cells_free(&cells);
     gate_suite_free(&suite);
     return status;

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "harness/folder.h"
+
 static const char stem[] = "attnlab-ext-";
 
 static const char *base(void)
@@ -18,18 +20,6 @@ static const char *base(void)
     if (named && *named)
         return named;
     return access("/dev/shm", W_OK | X_OK) == 0 ? "/dev/shm" : "/tmp";
-}
-
-/* The files in it, then itself. Nothing in it is a folder. */
-static void clear(const char *path)
-{
-    DIR *all = opendir(path);
-    for (struct dirent *one; all && (one = readdir(all));)
-        if (strcmp(one->d_name, ".") != 0 && strcmp(one->d_name, "..") != 0)
-            unlinkat(dirfd(all), one->d_name, 0);
-    if (all)
-        closedir(all);
-    rmdir(path);
 }
 
 void ext_folder_sweep(void)
@@ -46,7 +36,7 @@ void ext_folder_sweep(void)
             continue;
         if (fstat(lock, &about) == 0 && about.st_uid == geteuid() && flock(lock, LOCK_EX | LOCK_NB) == 0) {
             path[strlen(path) - sizeof "/lock" + 1] = '\0';
-            clear(path);
+            folder_remove(path);
         }
         close(lock);
     }
@@ -72,7 +62,7 @@ attn_status ext_folder_open(ext_folder *f, attn_error *err)
         const int why = errno;
         if (made.lock >= 0)
             close(made.lock);
-        clear(made.path);
+        folder_remove(made.path);
         return attn_fail(err, ATTN_EIO, "%s: %s", lock, strerror(why));
     }
     *f = made;
@@ -83,7 +73,7 @@ void ext_folder_close(ext_folder *f)
 {
     if (!*f->path)
         return;
-    clear(f->path);
+    folder_remove(f->path);
     close(f->lock);
     *f = (ext_folder){.lock = -1};
 }

@@ -69,10 +69,18 @@ typedef struct gate_cells {
     size_t count;
 } gate_cells;
 
-/* Runs the lines of the suite that `wanted` names (NULL: all) `blocks` times with each arm's program, in turn. EINVAL: a line
- * that a program refuses, with what it says. */
+/* For whom wants what the programs stored: each arm's database is left in an existing folder, its runs under the arm's label. */
+typedef struct gate_keep {
+    const char *folder, *labels[GATE_ARMS];
+} gate_keep;
+
+/* Of an arm. */
+void gate_database(char out[GATE_PATH], const char *folder, size_t arm);
+
+/* Runs the lines of the suite that `wanted` names (NULL: all) `blocks` times with each arm's program, in turn; `keep` may be NULL.
+ * EINVAL: a line that a program refuses, with what it says. EIO with run_signals_look(): interrupted; what is measured is kept. */
 attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
-                         size_t blocks, double seconds, lane in, attn_error *err);
+                         size_t blocks, double seconds, lane in, const gate_keep *keep, attn_error *err);
 /* 'text' as a word of a line, whatever is in it. */
 void gate_quote(FILE *out, const char *text);
 /* Moves the cells of `more` behind those of `to`. ENOMEM: both stay as they are. */

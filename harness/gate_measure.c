@@ -10,10 +10,11 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "harness/compare.h"
+#include "harness/folder.h"
 #include "harness/orders.h"
+#include "harness/run.h"
 
 /* ---- suites ---- */
 
@@ -139,7 +140,8 @@ void gate_quote(FILE *out, const char *text)
 }
 
 /* The line is a shell's words, as people write options; what it is run with is quoted. */
-static attn_status run_line(pass *p, const char *program, const char *options, const char *db, double seconds, attn_error *err)
+static attn_status run_line(pass *p, const char *program, const char *options, const char *db, const char *label, double seconds,
+                            attn_error *err)
 {
     char *command = NULL, *line = NULL;
     size_t size, capacity = 0;
@@ -153,6 +155,10 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
     else
         fprintf(text, " run %s --metrics time --max-time %g -o jsonl --db ", options, seconds);
     gate_quote(text, db);
+    if (label) {
+        fputs(" --label ", text);
+        gate_quote(text, label);
+    }
     fputs(" 2>&1", text);
     if (fclose(text) != 0)
         return no_memory(err);
@@ -168,6 +174,8 @@ static attn_status run_line(pass *p, const char *program, const char *options, c
             snprintf(refusal.message, sizeof refusal.message, "%s", line);
     }
     const int ended = rows ? pclose(rows) : 0;
+    if (!status && run_signals_look())
+        status = attn_fail(err, ATTN_EIO, "interrupted");
     if (!status && ended != 0 && p->lane == LANE_CALLGRIND && strstr(refusal.message, "--lane") && strstr(refusal.message, "unknown option"))
         status = attn_fail(err, ATTN_EINVAL, "%.90s is older than --lane callgrind: it counts no instructions; compare by --lane time", program);
     else if (!status && ended != 0)
@@ -187,19 +195,17 @@ static const char row_query[] =
     " json_extract(?1, '$.time_ns.lower_quartile'), json_extract(?1, '$.time_ns.median'), json_extract(?1, '$.gflops') / json_extract(?1, '$.share_of_peak'),"
     " json_extract(?1, '$.instructions') WHERE json_valid(?1)";
 
+void gate_database(char out[GATE_PATH], const char *folder, size_t arm) { snprintf(out, GATE_PATH, "%s/%zu.db", folder, arm); }
+
 attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *wanted, const char *const programs[GATE_ARMS],
-                         size_t blocks, double seconds, lane in, attn_error *err)
+                         size_t blocks, double seconds, lane in, const gate_keep *keep, attn_error *err)
 {
     sqlite3 *memory = NULL;
-    char folder[] = "/tmp/attnlab-gate-XXXXXX", db[GATE_ARMS][64];
-    attn_status status = ATTN_OK;
+    char own[FOLDER_PATH] = "";
     *out = (gate_cells){0};
     pass p = {.cells = out, .blocks = blocks, .lane = in};
-    if (!mkdtemp(folder))
-        return attn_fail(err, ATTN_EIO, "no folder in /tmp: %s", strerror(errno));
-    for (size_t a = 0; a < GATE_ARMS; a++)
-        snprintf(db[a], sizeof db[a], "%s/%zu.db", folder, a);
-    if (sqlite3_open(":memory:", &memory) != SQLITE_OK || sqlite3_prepare_v2(memory, row_query, -1, &p.read, NULL) != SQLITE_OK)
+    attn_status status = keep ? ATTN_OK : folder_make(own, "gate", err);
+    if (!status && (sqlite3_open(":memory:", &memory) != SQLITE_OK || sqlite3_prepare_v2(memory, row_query, -1, &p.read, NULL) != SQLITE_OK))
         status = attn_fail(err, ATTN_EINTERNAL, "SQLite: %s", memory ? sqlite3_errmsg(memory) : "out of memory");
     for (p.block = 0; p.block < blocks && !status; p.block++)
         for (p.line = 0; p.line < suite->count && !status; p.line++) {
@@ -208,23 +214,17 @@ attn_status gate_measure(gate_cells *out, const gate_suite *suite, const bool *w
                 continue;
             orders_of_block(arm_at, GATE_ARMS, p.block, p.line, ORDER_SEED);
             for (size_t k = 0; k < GATE_ARMS && !status; k++) {
+                char db[GATE_PATH];
                 p.arm = arm_at[k];
-                status = run_line(&p, programs[p.arm], suite->lines[p.line], db[p.arm], seconds, err);
+                gate_database(db, keep ? keep->folder : own, p.arm);
+                status = run_line(&p, programs[p.arm], suite->lines[p.line], db, keep ? keep->labels[p.arm] : NULL, seconds, err);
             }
         }
     for (size_t i = 0; i < out->count; i++)
         settle_costs(&out->at[i]);
     sqlite3_finalize(p.read);
     sqlite3_close(memory);
-    for (size_t a = 0; a < GATE_ARMS; a++) {
-        static const char *const tails[] = {"", "-wal", "-shm"};
-        for (size_t t = 0; t < sizeof tails / sizeof tails[0]; t++) {
-            char name[200];
-            snprintf(name, sizeof name, "%s%s", db[a], tails[t]);
-            unlink(name);
-        }
-    }
-    rmdir(folder);
+    folder_remove(own);
     if (!status && !out->count)
         status = attn_fail(err, ATTN_EINVAL, "the suite measures nothing");
     if (status)

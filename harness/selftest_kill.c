@@ -185,7 +185,7 @@ static attn_status undisturbed(selftest_session *x, const char *file, char **set
     *ns = 0;
     for (int i = 0; i < 2 && !status; i++) {
         const int64_t before = clock_ns();
-        selftest_remove(&x->kept, database);
+        selftest_remove(x->folder, database);
         status = sweep_once(x, file, false, err);
         *ns = *ns > (double)(clock_ns() - before) ? *ns : (double)(clock_ns() - before);
     }
@@ -194,7 +194,7 @@ static attn_status undisturbed(selftest_session *x, const char *file, char **set
     if (!status && !(*set = set_of(s)))
         status = attn_fail(err, ATTN_EINTERNAL, "%s: %s", file, sqlite3_errmsg(store_handle(s)));
     store_close(s);
-    selftest_remove(&x->kept, database);
+    selftest_remove(x->folder, database);
     return status;
 }
 
@@ -206,7 +206,7 @@ attn_status selftest_kill(selftest_session *x, size_t kills, selftest_kills *out
     *out = (selftest_kills){0};
     x->bar.done = 0;
     x->bar.total = kills;
-    selftest_file(&x->kept, file, database);
+    selftest_file(x->folder, file, database);
     attn_status status = undisturbed(x, file, &whole, &whole_ns, err);
     for (size_t i = 0; i < 2 * kills && out->hit < kills && !status; i++) {
         progress_show(&x->bar, "kill -9", "and resume");
@@ -215,12 +215,12 @@ attn_status selftest_kill(selftest_session *x, size_t kills, selftest_kills *out
         status = kill_one(x, file, after_ns, whole, out, err);
         if (out->hit == hit) /* a run takes no longer than that now: the undisturbed one was disturbed after all */
             whole_ns = after_ns;
-        selftest_remove(&x->kept, database);
+        selftest_remove(x->folder, database);
         if (!status && run_signals_look())
             status = attn_fail(err, ATTN_EIO, "interrupted");
         x->bar.done = out->hit;
     }
-    selftest_remove(&x->kept, database);
+    selftest_remove(x->folder, database);
     free(whole);
     return status;
 }

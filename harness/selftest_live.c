@@ -110,7 +110,7 @@ static attn_status gate(selftest_session *x, live *l, const plan *p, size_t numb
         snprintf(labels[i], sizeof labels[i], "%s, gate %zu of %zu, %s", p->name, number + 1, p->gates, arms[i]);
         at[i] = labels[i];
     }
-    selftest_file(&x->kept, file, "gate.db");
+    selftest_file(x->folder, file, "gate.db");
     attn_status status = store_open(&s, file, STORE_WRITE, err);
     if (!status)
         status = measure(x, p, at, x->seed + number, s, err);
@@ -118,7 +118,7 @@ static attn_status gate(selftest_session *x, live *l, const plan *p, size_t numb
         if (i != REFERENCE)
             status = judge_arm(l, s, i, at[REFERENCE], at[i], err);
     store_close(s);
-    selftest_remove(&x->kept, "gate.db");
+    selftest_remove(x->folder, "gate.db");
     return status;
 }
 

@@ -3,19 +3,15 @@
 #define HARNESS_SELFTEST_PARTS_H
 
 #include "harness/emit.h"
+#include "harness/folder.h"
 #include "harness/progress.h"
 #include "harness/selftest.h"
 #include "harness/store.h"
 
-/* A folder for as long as the command runs. */
-typedef struct selftest_folder {
-    char folder[256];
-} selftest_folder;
-
 typedef struct selftest_session {
     emitter *out;
     progress bar;
-    selftest_folder kept;
+    char folder[FOLDER_PATH]; /* of its files, for as long as it runs */
     const char *program; /* another attnlab; NULL: this one */
     bool quick;
     size_t gates;        /* measured of each kind */
@@ -52,14 +48,11 @@ typedef struct selftest_claim {
 extern const selftest_claim selftest_same, selftest_same_busy, selftest_five, selftest_two;
 void selftest_judge(selftest_session *x, const selftest_claim *c, const char *on, const selftest_tally *t, int failure);
 
-/* ---- folder (harness/selftest_folder.c) ---- */
+/* ---- files (harness/selftest_folder.c) ---- */
 
-/* In $TMPDIR or /tmp. EIO. */
-attn_status selftest_folder_open(selftest_folder *l, attn_error *err);
-void selftest_folder_close(selftest_folder *l);
-void selftest_file(const selftest_folder *l, char out[300], const char *name);
+void selftest_file(const char *folder, char out[300], const char *name);
 /* A database of that name and what SQLite puts beside it. */
-void selftest_remove(const selftest_folder *l, const char *name);
+void selftest_remove(const char *folder, const char *name);
 
 /* ---- stories ---- */
 

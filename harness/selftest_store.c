@@ -78,7 +78,7 @@ attn_status selftest_write(selftest_session *x, size_t writers, size_t rows, siz
     pid_t children[MOST_WRITERS];
     size_t started = 0;
     *complaints = 0;
-    selftest_file(&x->kept, file, database);
+    selftest_file(x->folder, file, database);
     fflush(NULL);
     while (started < writers && started < MOST_WRITERS && (children[started] = start_writer(file, started, rows)) > 0)
         started++;
@@ -95,7 +95,7 @@ attn_status selftest_write(selftest_session *x, size_t writers, size_t rows, siz
         status = attn_fail(err, ATTN_EIO, "interrupted");
     if (!status)
         status = count_rows(file, stored, err);
-    selftest_remove(&x->kept, database);
+    selftest_remove(x->folder, database);
     return status;
 }
 

@@ -124,6 +124,10 @@ attn_status store_export(store *s, bool csv, FILE *out, attn_error *err);
 attn_status store_import(store *s, const char *name, const char *text, size_t size, store_counts *out,
                          attn_error *err);
 
+/* What another database holds, as an export for store_import(), checked; free() it, whatever is returned. An older one is brought to today's schema first.
+ * EINVAL: none, or newer than this program. */
+ATTN_MUST_CHECK attn_status store_read_other(const char *path, char **text, size_t *size, attn_error *err);
+
 /* One line: the `run` record of an export, of a run with a new id that begins now. `about` as for
  * store_run_begin(). (harness/store_stamp.c) */
 attn_status store_stamp(const store_run *about, FILE *out, attn_error *err);

@@ -262,3 +262,19 @@ attn_status store_import(store *s, const char *name, const char *text, size_t si
         *out = counts;
     return status;
 }
+
+attn_status store_read_other(const char *path, char **text, size_t *size, attn_error *err)
+{
+    store *s = NULL;
+    *text = NULL;
+    attn_status status = store_open(&s, path, STORE_READ, err);
+    FILE *out = status ? NULL : open_memstream(text, size);
+    if (!status && !out)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", path);
+    if (!status)
+        status = store_export(s, false, out, err);
+    if (out && fclose(out) != 0 && !status)
+        status = attn_fail(err, ATTN_ENOMEM, "out of memory reading %s", path);
+    store_close(s);
+    return status ? status : store_import_check(path, *text, *size, err);
+}

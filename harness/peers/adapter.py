@@ -3,7 +3,8 @@
     attnlab run --kernel ext:torch-sdpa ...                              the arms that are here have a name already
     attnlab run --kernel ext:mine --ext mine="python3 adapter.py mine.py" ...   and any other is a file
 
-Where an arm knows several ways to compute a problem, each is tried for a moment and the fastest is taken.
+Where an arm knows several ways to compute a problem, each is tried for a moment and the fastest is taken; a second argument names
+the one to take.
 """
 import gc
 import importlib.util
@@ -29,8 +30,8 @@ def one_line(error):
 
 
 class Adapter:
-    def __init__(self, arm):
-        self.arm, self.run, self.o = arm, None, None
+    def __init__(self, arm, way=None):
+        self.arm, self.way, self.run, self.o = arm, way, None, None
 
     def hello(self, request):
         if request["protocol"] != PROTOCOL:
@@ -67,7 +68,10 @@ class Adapter:
         self.o = request["o"]["file"]
         task = arms.Task(pattern, n, heads, dim, request["dtype"], request["threads"], q, k, v)
         try:
-            setup, self.run, self.fetch = self.fastest(self.arm.setups(task), task)
+            ways = self.arm.setups(task)
+            if self.way is not None and self.way not in ways:
+                raise arms.Unsupported('it has no way "%s", only "%s"' % (self.way, '", "'.join(ways)))
+            setup, self.run, self.fetch = self.fastest(ways if self.way is None else {self.way: ways[self.way]}, task)
         except arms.Unsupported as why:
             return {"ok": False, "error": one_line(why)}
         return {"ok": True, "setup": setup}
@@ -116,7 +120,7 @@ class Adapter:
 def main():
     out = os.fdopen(os.dup(1), "w")  # libraries print what they like: to standard error
     os.dup2(2, 1)
-    adapter = Adapter(arms.load(sys.argv[1]))
+    adapter = Adapter(arms.load(sys.argv[1]), *sys.argv[2:3])
     for line in sys.stdin:
         out.write(json.dumps(adapter.answer(json.loads(line))) + "\n")
         out.flush()

@@ -58,10 +58,10 @@ def name_of(arm):
     return os.path.basename(arm).replace("arm_", "").replace(".py", "").replace("_", "-")
 
 
-def command_of(options, arm):
-    return "ulimit -v %d; exec %s %s %s" % (
+def command_of(options, arm, way=None):
+    return "ulimit -v %d; exec %s %s %s%s" % (
         (options.memory or machine_memory()) << 10, options.python, shlex.quote(os.path.join(HERE, "adapter.py")),
-        shlex.quote(os.path.abspath(arm) if arm.endswith(".py") else arm))
+        shlex.quote(os.path.abspath(arm) if arm.endswith(".py") else arm), " " + shlex.quote(way) if way else "")
 
 
 def machine_memory():
@@ -114,9 +114,9 @@ def processors(count):
 class Measuring:
     """attnlab as it is called for one cell."""
 
-    def __init__(self, options, cell, arms):
+    def __init__(self, options, cell, arm=None, way=None):
         self.options, self.cell = options, cell
-        self.externals = [x for arm in arms for x in ("--ext", "%s=%s" % (name_of(arm), command_of(options, arm)))]
+        self.externals = ["--ext", "%s=%s" % (name_of(arm), command_of(options, arm, way))] if arm else []
 
     def confine(self):
         os.sched_setaffinity(0, processors(self.cell.threads))
@@ -156,10 +156,11 @@ def advice(cell, past):
     return hopeless
 
 
-def compare(options, cell, arms, label, past):
+def compare(options, store, cell, arms, label):
     """Measures one cell and stores it; the outcome in words."""
-    hopeless, fastest = advice(cell, past), None
-    code, rows, why = Measuring(options, cell, []).call("run", "--kernel", "auto", "--metrics", "accuracy", "--label",
+    host = store.here()["host_fingerprint"]
+    hopeless, fastest = advice(cell, results.looks(store, host)), None
+    code, rows, why = Measuring(options, cell).call("run", "--kernel", "auto", "--metrics", "accuracy", "--label",
                                                         label + " look")
     if code != 0 or not rows:
         return why
@@ -170,7 +171,7 @@ def compare(options, cell, arms, label, past):
         if name in hopeless:
             complain("%s: %s not tried: %s" % (cell, name, hopeless[name]))
             continue
-        code, rows, why = Measuring(options, cell, [arm]).call(
+        code, rows, why = Measuring(options, cell, arm).call(
             "run", "--kernel", "ext:" + name, "--metrics", "time,flops,accuracy", "--max-time", "%g" % options.look,
             "--label", label + " look")
         took = rows[0]["time_ns"]["median"] if rows and code == 0 else None
@@ -181,7 +182,8 @@ def compare(options, cell, arms, label, past):
     if not fastest:
         return "no peer computes it"
     name = name_of(fastest[1])
-    _, rows, why = Measuring(options, cell, [fastest[1]]).call(
+    look = results.looks(store, host)[cell.spec, cell.dim, cell.dtype][cell.n, cell.threads][name]
+    _, rows, why = Measuring(options, cell, fastest[1], look["setup"]).call(
         "compare", "--kernel", "auto", "--kernel", "ext:" + name, "--blocks", str(options.blocks), "--max-time",
         "%g" % options.max_time, "--label", label)
     row = next((x for x in rows if results.key_of(x) == cell.key()), None)  # the label has other cells too
@@ -210,7 +212,7 @@ def measure_all(options, store, wanted):
             if cell.threads > available:
                 complain(head + "left out, %d CPUs" % available)
                 continue
-            complain(head + compare(options, cell, arms, label, results.looks(store, here["host_fingerprint"])))
+            complain(head + compare(options, store, cell, arms, label))
     except KeyboardInterrupt:
         complain("interrupted; what is finished is in %s, and --resume continues" % store.database)
         return False

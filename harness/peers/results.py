@@ -68,8 +68,8 @@ def comparisons(store, host=None):
 def looks(store, host):
     """The newest time of every arm at every cell on a host: {(spec, dim, dtype): {(n, threads): {arm: row}}}."""
     out = {}
-    for row in store.ask("SELECT %s FROM latest p WHERE p.isa = 'external' AND p.host = '%s' ORDER BY p.finished"
-                         % (COLUMNS, host)):
+    for row in store.ask("SELECT %s, %s AS setup FROM latest p WHERE p.isa = 'external' AND p.host = '%s' ORDER BY p.finished"
+                         % (COLUMNS, text_of("setup"), host)):
         key, at = (row["spec"], row["dim"], row["dtype"]), (row["n"], row["threads"])
         out.setdefault(key, {}).setdefault(at, {})[row["kernel"][len("ext:"):]] = row
     return out

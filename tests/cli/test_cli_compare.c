@@ -158,19 +158,37 @@ Test(cli_compare, complaints)
     outcome_free(&o);
 }
 
-/* Two programs, here the same one twice: times, or counts that are the same, and what they were built from. */
+/* The value of a key in the first row that has `which`. */
+static double value_of(const char *rows, const char *which, const char *key)
+{
+    const char *row = strstr(rows, which), *at = row ? strstr(row, key) : NULL;
+    cr_assert(at, "no %s of %s in %s", key, which, rows);
+    return strtod(at + strlen(key), NULL);
+}
+
+/* Two programs, here the same one twice: times, or counts that are the same, and what they were built from. What the store has of them
+ * says the same when it is compared. */
 Test(cli_compare, two_programs, .timeout = 240)
 {
+    const char *db = scratch_path("programs.db");
     outcome o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -p local:k=3 -p 'dense' -n 32,48 --heads 1 --threads 1 --kernel portable "
-                      "--blocks 3 --max-time 0.002 -o jsonl");
+                      "--blocks 7 --max-time 0.002 --label t -o jsonl --db %s", db);
     cr_assert(o.exit_code == 0, "exit %d: %s", o.exit_code, o.err);
     cr_assert(strstr(o.out, "\"cell\": \"local:k=3 n=32 d=64 heads=1 f32 threads=1\"") && strstr(o.out, "\"cell\": \"dense n=48 d=64"), "%s", o.out);
     cr_assert(strstr(o.out, "\"build_b\": \"0.") && strstr(o.out, "\"instructions_a\": null") && !strstr(o.out, "\"time_ns_b\": null"), "%s", o.out);
     cr_assert(strstr(o.err, "A: ") && strstr(o.err, ", binary "), "built from: %s", o.err);
+    outcome again = shell("\"$ATTNLAB\" compare \"t $ATTNLAB\" \"t $ATTNLAB (2)\" -o jsonl --db %s", db);
+    cr_assert(again.exit_code == 0, "stored: exit %d: %s", again.exit_code, again.err);
+    const double ratio = value_of(o.out, "\"dense n=48", "\"ratio\": "), stored = value_of(again.out, "\"n\": 48", "\"ratio\": ");
+    cr_assert(fabs(ratio - stored) < 1e-5, "ratio %g when measured, %g from the store: %s%s", ratio, stored, o.out, again.out);
+    outcome_free(&again);
+    again = shell("\"$ATTNLAB\" db sql \"SELECT r.label, count(*) FROM measurements m JOIN runs r ON r.id = m.run GROUP BY 1\" -o csv --db %s", db);
+    cr_assert(strstr(again.out, " again,28\r\n"), "A again: %s%s", again.out, again.err);
+    outcome_free(&again);
     outcome_free(&o);
     if (callgrind_unavailable())
         cr_skip_test("%s", callgrind_unavailable());
-    o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -n 32 --heads 1 --lane callgrind --blocks 1 -o jsonl");
+    o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -n 32 --heads 1 --lane callgrind --blocks 1 -o jsonl --db %s", db);
     cr_assert(o.exit_code == 0 && strstr(o.out, "\"ratio\": 1,") && strstr(o.out, "\"verdict\": \"pass\""), "exit %d: %s%s", o.exit_code, o.out, o.err);
     outcome_free(&o);
 }
@@ -185,7 +203,7 @@ Test(cli_compare, programs_refused, .timeout = 60)
         {"", "two programs", "not 1"},
         {"--binary \"$ATTNLAB\" --binary \"$ATTNLAB\"", "two programs", "not 3"},
         {"--binary \"$ATTNLAB\" --inject 2:5", "--inject", "--binary"},
-        {"--binary \"$ATTNLAB\" --label x", "--label", "--binary"},
+        {"--binary \"$ATTNLAB\" --db /nowhere/x.db", "/nowhere", "folder"},
         {"--binary \"$ATTNLAB\" before after", "before", "stored runs"},
         {"--binary \"$ATTNLAB\" --kernel auto --kernel portable", "--kernel portable", "one kernel"},
     };
@@ -202,6 +220,19 @@ Test(cli_compare, programs_refused, .timeout = 60)
     outcome_free(&o);
     o = shell("\"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -p nonsense -n 16");
     cr_assert(o.exit_code == 2 && strstr(o.err, "nonsense"), "a cell that is none: exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+}
+
+/* Cut off, it has stored what was finished, and says how to read it. */
+Test(cli_compare, programs_interrupted, .timeout = 60)
+{
+    const char *db = scratch_path("cut.db");
+    outcome o = shell("timeout -s INT 4 \"$ATTNLAB\" compare --binary \"$ATTNLAB\" --binary \"$ATTNLAB\" -n 32 --heads 1 --threads 1 --kernel portable "
+                      "--blocks 10000 --max-time 0.001 --label cut --db %s", db);
+    cr_assert(strstr(o.err, "interrupted; finished blocks are in") && strstr(o.err, "compare 'cut "), "exit %d: %s", o.exit_code, o.err);
+    outcome_free(&o);
+    o = shell("\"$ATTNLAB\" db sql 'SELECT count(*) > 3 FROM measurements' -o csv --db %s", db);
+    cr_assert(strstr(o.out, "\n1"), "stored: %s%s", o.out, o.err);
     outcome_free(&o);
 }
 

@@ -11,7 +11,7 @@
 static selftest_session begin(void)
 {
     selftest_session x = {.program = getenv("ATTNLAB"), .seed = 1};
-    snprintf(x.kept.folder, sizeof x.kept.folder, "%s", scratch_folder());
+    snprintf(x.folder, sizeof x.folder, "%s", scratch_folder());
     return x;
 }
 
