@@ -203,13 +203,57 @@ static void fill_row(uint16_t *o, size_t dim, uint16_t with)
         o[c] = with;
 }
 
+/* Where a row of the tile goes, and what it is multiplied by. */
+typedef struct leaving {
+    const scratch *w;
+    const state *t;
+    const float *from;   /* the tile's o */
+    uint32_t r;
+    __m512 by, carry;
+    float *partial;
+    uint16_t *o;
+    float *shifted;      /* instead of o, where v is */
+} leaving;
+
+/* Sixteen columns; their magnitudes. */
+INLINE __m512 store_columns(const leaving *l, size_t c, __mmask16 columns, bool last, bool merge, bool odd)
+{
+    __m512 value = _mm512_maskz_mul_ps(columns, _mm512_load_ps(o_row(l->from, (uint32_t)(c / 16), l->r)), l->by);
+    if (odd && l->t->marks_in_use && l->t->marked >> l->r & 1)
+        value = with_marks(l->w, l->t, l->r, c, value);
+    if (merge)
+        value = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(columns, l->partial + c), l->carry, value);
+    if (!last)
+        _mm512_mask_storeu_ps(l->partial + c, columns, value);
+    else if (odd && l->w->v_shift != 0)
+        _mm512_store_ps(l->shifted + c, value);
+    else
+        _mm256_mask_storeu_epi16(l->o + c, columns, bf16_half(value));
+    return _mm512_abs_ps(value);
+}
+
+/* The sum of the magnitudes. `last`, `merge` and `odd` are constants where it is called. */
+INLINE float store_row(const leaving *l, bool last, bool merge, bool odd)
+{
+    const size_t dim = l->w->s->dim;
+    __m512 weights = _mm512_setzero_ps();
+    size_t c = 0;
+    for (; c + 16 <= dim; c += 16)
+        weights = _mm512_add_ps(weights, store_columns(l, c, 0xffff, last, merge, odd));
+    if (c < dim)
+        weights = _mm512_add_ps(weights, store_columns(l, c, (__mmask16)((1u << (dim - c)) - 1), last, merge, odd));
+    return _mm512_reduce_add_ps(weights);
+}
+
+static __attribute__((noinline)) float store_odd_row(const leaving *l, bool last, bool merge) { return store_row(l, last, merge, true); }
+
 /* Rows of the tile, whose o is in `from`, times the earlier parts'. Rows that are marked leave it to the next part by a negative
  * sum, dead ones by NaN, lost ones by infinity. */
 static void store_tile(scratch *w, const state *t, const float *from)
 {
     const tile *of = t->tile;
     const size_t dim = w->s->dim;
-    const bool last = w->last;
+    const bool last = w->last, odd = w->v_shift != 0 || t->marks_in_use;
     float lse[ROWS];
     _Alignas(64) float shifted[PADDED];
     if (last && w->x->lse)
@@ -219,27 +263,14 @@ static void store_tile(scratch *w, const state *t, const float *from)
         size_t row = of->row0 + (size_t)r * of->row_step;
         touch_some(&w->near);
         const __m512 by = _mm512_set1_ps(!last ? 1 : t->sum[r] > 0 ? 1 / t->sum[r] : 0);
-        const __m512 carry = _mm512_mul_ps(by, _mm512_set1_ps(t->carry[r]));
-        const bool merge = of->merge >> r & 1, marked = t->marks_in_use && t->marked >> r & 1;
-        float *partial = w->x->partial ? w->x->partial + row * dim : NULL;
+        const bool merge = of->merge >> r & 1;
         uint16_t *o = (uint16_t *)w->x->o + row * dim;
-        __m512 weights = _mm512_setzero_ps();
-        for (size_t c = 0; c < dim; c += 16) {
-            __mmask16 columns = (__mmask16)(dim - c >= 16 ? 0xffff : (1u << (dim - c)) - 1);
-            __m512 value = _mm512_maskz_mul_ps(columns, _mm512_load_ps(o_row(from, (uint32_t)(c / 16), r)), by);
-            if (__builtin_expect(marked, 0))
-                value = with_marks(w, t, r, c, value);
-            if (merge)
-                value = _mm512_fmadd_ps(_mm512_maskz_loadu_ps(columns, partial + c), carry, value);
-            weights = _mm512_add_ps(weights, _mm512_abs_ps(value));
-            if (!last)
-                _mm512_mask_storeu_ps(partial + c, columns, value);
-            else if (__builtin_expect(w->v_shift != 0, 0))
-                _mm512_store_ps(shifted + c, value);
-            else
-                _mm256_mask_storeu_epi16(o + c, columns, bf16_half(value));
-        }
-        const float weight = _mm512_reduce_add_ps(weights);
+        const leaving l = {w, t, from, r, by, _mm512_mul_ps(by, _mm512_set1_ps(t->carry[r])),
+                           w->x->partial ? w->x->partial + row * dim : NULL, o, shifted};
+        const float weight = __builtin_expect(odd, 0) ? store_odd_row(&l, last, merge)
+                             : !last                  ? (merge ? store_row(&l, false, true, false) : store_row(&l, false, false, false))
+                             : merge                  ? store_row(&l, true, true, false)
+                                                      : store_row(&l, true, false, false);
         const enum outcome is = is_doubtful(t, r, weight, last) ? judge(w, t, r, weight) : FINE;
         if (!last) {
             w->x->reference[row] = -t->minus_reference[r];
