@@ -78,15 +78,15 @@ static void *lay_out(arena *a, const shape *s)
     scratch *w = arena_take(a, 1, sizeof *w);
     scratch z = {
         .states = arena_take(a, LOCKSTEP, sizeof *z.states),
-        .k = arena_take(a, slots + UNIT_GRANULES, panel),
-        .v = arena_take(a, slots + UNIT_GRANULES, panel),
+        .k = arena_take(a, slots + REPEATED, panel),
+        .v = arena_take(a, slots + REPEATED, panel),
         .panel_bytes = panel,
         .held = {.keys = arena_take(a, slots, sizeof *z.held.keys), .used = arena_take(a, slots, sizeof *z.held.used),
                  .slots = slots, .needed = 2, .age = UINT32_MAX},
         .chunk = chunk,
-        .subnormal = arena_take(a, slots + UNIT_GRANULES, sizeof *z.subnormal),
-        .specials = arena_take(a, slots + UNIT_GRANULES, sizeof *z.specials),
-        .columns = arena_take(a, (size_t)(slots + UNIT_GRANULES) * KEYS * SORTS * words, sizeof *z.columns),
+        .subnormal = arena_take(a, slots + REPEATED, sizeof *z.subnormal),
+        .specials = arena_take(a, slots + REPEATED, sizeof *z.specials),
+        .columns = arena_take(a, (size_t)(slots + REPEATED) * (KEYS + 1) * SORTS * words, sizeof *z.columns),
         .words = words,
         .combs = arena_take(a, s->max_combs, sizeof *z.combs),
         .step = steps[depth - 1],
@@ -104,7 +104,8 @@ static void *lay_out(arena *a, const shape *s)
     };
     z.spare = z.w;
     z.spare.s = arena_take(a, UNIT_GRANULES * SCORE_FLOATS, sizeof *z.w.s);
-    z.spare.p[0] = arena_take(a, UNIT_GRANULES, GRANULE_BYTES);
+    for (uint32_t i = 0; i < 2; i++)
+        z.spare.p[i] = arena_take(a, UNIT_GRANULES, GRANULE_BYTES);
     for (uint32_t i = 0; i < LOCKSTEP; i++) {
         uint8_t *q = arena_take(a, depth, Q_BYTES);
         float *total = arena_take(a, o, sizeof *total);
@@ -154,6 +155,8 @@ static void push_chunk(scratch *w, state *t)
     t->chunk = t->left <= w->chunk + w->chunk / 4 ? t->left : w->chunk;
     t->chunk_run = t->run;
     t->chunk_granule = t->granule;
+    if (__builtin_expect(w->wary, 0))
+        find_references(w, t);
     for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
         unit *n = &w->units[w->held.now % 3];
         uint32_t granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
@@ -253,6 +256,7 @@ static void compute(const shape *s, const operands *x, const program *p, const g
     w->p = p;
     w->count = done;
     w->last = last;
+    w->wary = false;
     w->values_next = w->weights_next = NULL;
     if (w->holds != x->keys_id)
         directory_forget(&w->held);

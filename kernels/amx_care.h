@@ -15,56 +15,99 @@ enum sort { SORT_NAN, SORT_PLUS, SORT_MINUS, SORTS };
 
 /* ---- v, as it is packed ---- */
 
+/* [SORTS][words]; key KEYS stands for all of them together. */
 INLINE uint64_t *columns_of(const scratch *w, uint32_t slot, uint32_t key)
 {
-    return w->columns + ((size_t)slot * KEYS + key) * SORTS * w->words;
+    return w->columns + ((size_t)slot * (KEYS + 1) + key) * SORTS * w->words;
 }
 
 /* Bits 0, 2, 4, ... side by side. */
 INLINE uint32_t even_bits(uint32_t x)
 {
+#ifdef __BMI2__
+    return _pext_u32(x, 0x55555555u);
+#else
     x &= 0x55555555u;
     x = (x | x >> 1) & 0x33333333u;
     x = (x | x >> 2) & 0x0f0f0f0fu;
     x = (x | x >> 4) & 0x00ff00ffu;
     return (x | x >> 8) & 0x0000ffffu;
+#endif
+}
+
+/* Takes the special elements out of two keys in 64 columns of a panel, from `at` on, and says which they are. */
+INLINE void take_pair_out(uint8_t *at, uint32_t blocks, uint64_t found[2][SORTS])
+{
+    const __m512i exponent = _mm512_set1_epi16(0x7f80), fraction = _mm512_set1_epi16(0x7f), sign = _mm512_set1_epi16(-0x8000);
+    memset(found, 0, 2 * SORTS * sizeof found[0][0]);
+    for (uint32_t block = 0; block < blocks; block++, at += TILE_BYTES) {
+        const __m512i x = _mm512_load_si512(at);
+        const uint32_t finite = _mm512_test_epi16_mask(_mm512_andnot_si512(x, exponent), exponent);
+        if (finite == UINT32_MAX)
+            continue;
+        const uint32_t nan = ~finite & _mm512_test_epi16_mask(x, fraction), infinite = ~finite & ~nan;
+        const uint32_t minus = infinite & _mm512_test_epi16_mask(x, sign);
+        for (uint32_t half = 0; half < 2; half++) {
+            found[half][SORT_NAN] |= (uint64_t)even_bits(nan >> half) << (16 * block);
+            found[half][SORT_PLUS] |= (uint64_t)even_bits((infinite & ~minus) >> half) << (16 * block);
+            found[half][SORT_MINUS] |= (uint64_t)even_bits(minus >> half) << (16 * block);
+        }
+        _mm512_store_si512(at, _mm512_maskz_mov_epi16(finite, x));
+    }
 }
 
 /* Takes the special elements out of a panel of v, which is that of `slot`. */
 static __attribute__((noinline)) void take_specials_out(scratch *w, uint32_t slot, uint8_t *v)
 {
-    const __m512i exponent = _mm512_set1_epi16(0x7f80), fraction = _mm512_set1_epi16(0x7f), sign = _mm512_set1_epi16(-0x8000);
-    special_keys *of = &w->specials[slot];
-    memset(columns_of(w, slot, 0), 0, (size_t)KEYS * SORTS * w->words * sizeof *w->columns);
-    for (uint32_t block = 0; block < w->w.value_tiles; block++)
+    special_keys of = {0, 0};
+    uint64_t *together = columns_of(w, slot, KEYS);
+    memset(together, 0, (size_t)SORTS * w->words * sizeof *together);
+    for (uint32_t word = 0; word < w->words; word++)
         for (uint32_t pair = 0; pair < KEYS / 2; pair++) {
-            uint8_t *at = v + block * TILE_BYTES + pair * 64;
-            const __m512i x = _mm512_load_si512(at);
-            const uint32_t finite = _mm512_test_epi16_mask(_mm512_andnot_si512(x, exponent), exponent);
-            if (finite == UINT32_MAX)
-                continue;
-            const uint32_t nan = ~finite & _mm512_test_epi16_mask(x, fraction), infinite = ~finite & ~nan;
-            const uint32_t minus = infinite & _mm512_test_epi16_mask(x, sign);
-            const uint32_t sorts[SORTS] = {[SORT_NAN] = nan, [SORT_PLUS] = infinite & ~minus, [SORT_MINUS] = minus};
+            const uint32_t left = w->w.value_tiles - 4 * word;
+            uint64_t found[2][SORTS];
+            take_pair_out(v + (size_t)4 * word * TILE_BYTES + pair * 64, left < 4 ? left : 4, found);
             for (uint32_t half = 0; half < 2; half++) {
                 const uint32_t key = 2 * pair + half;
-                uint64_t *columns = columns_of(w, slot, key) + block / 4;
-                for (uint32_t sort = 0; sort < SORTS; sort++)
-                    columns[sort * w->words] |= (uint64_t)even_bits(sorts[sort] >> half) << (block % 4 * 16);
-                of->any |= (uint32_t)(even_bits(~finite >> half) != 0) << key;
-                of->infinite |= (uint32_t)(even_bits(infinite >> half) != 0) << key;
+                uint64_t *columns = columns_of(w, slot, key) + word;
+                for (uint32_t sort = 0; sort < SORTS; sort++) {
+                    columns[sort * w->words] = found[half][sort];
+                    together[sort * w->words + word] |= found[half][sort];
+                }
+                const uint64_t infinite = found[half][SORT_PLUS] | found[half][SORT_MINUS];
+                of.any |= (uint32_t)((infinite | found[half][SORT_NAN]) != 0) << key;
+                of.infinite |= (uint32_t)(infinite != 0) << key;
             }
-            _mm512_store_si512(at, _mm512_maskz_mov_epi16(finite, x));
         }
+    w->specials[slot] = of;
 }
 
-/* ---- marks: [SORTS][ROWS + 1][words] of columns; the last row's are those of all rows ---- */
+/* ---- marks: [SORTS][words of columns][MARKED]; row ROWS stands for all rows ---- */
 
-INLINE size_t marks_size(uint32_t words) { return (size_t)SORTS * (ROWS + 1) * words; }
+enum { MARKED = ROWS + 8 }; /* whole vectors */
 
-INLINE uint64_t *marks_of(const scratch *w, const state *t, uint32_t sort, uint32_t row)
+INLINE size_t marks_size(uint32_t words) { return (size_t)SORTS * words * MARKED; }
+
+INLINE uint64_t *marks_of(const scratch *w, const state *t, uint32_t sort, uint32_t word)
 {
-    return t->marks + (sort * (ROWS + 1) + row) * w->words;
+    return t->marks + ((size_t)sort * w->words + word) * MARKED;
+}
+
+INLINE void mark(uint64_t *marks, uint32_t rows, uint64_t columns)
+{
+    for (uint32_t r = 0; r < ROWS; r++) /* without branches, so that it is vectorised */
+        marks[r] |= columns & -(uint64_t)(rows >> r & 1);
+}
+
+/* Whether it would change nothing to mark the rows that see special keys of the panel in `slot`. */
+INLINE bool all_are_marked(const scratch *w, const state *t, uint32_t slot)
+{
+    const uint64_t *columns = columns_of(w, slot, KEYS);
+    uint64_t new = (t->marked ^ t->rows) | (w->specials[slot].infinite ? t->infinite ^ t->rows : 0);
+    for (uint32_t sort = 0; sort < SORTS && !new; sort++)
+        for (uint32_t word = 0; word < w->words; word++)
+            new |= *columns++ & ~marks_of(w, t, sort, word)[ROWS];
+    return !new;
 }
 
 /* Marks the rows that see special keys of granule g of a unit, which is that in `slot`. */
@@ -74,31 +117,37 @@ static __attribute__((noinline)) void mark_rows(const scratch *w, state *t, cons
     if (!t->marks_in_use)
         memset(t->marks, 0, marks_size(w->words) * sizeof *t->marks);
     t->marks_in_use = true;
+    if (all_are_marked(w, t, slot))
+        return;
+    uint32_t rows[KEYS]; /* that see a key */
     for (uint32_t keys = specials.any; keys; keys &= keys - 1) {
         const uint32_t key = (uint32_t)__builtin_ctz(keys);
-        const uint32_t rows = (n->masked >> g & 1 ? n->masks[g][key] : UINT32_MAX) & t->rows;
-        const uint64_t *columns = columns_of(w, slot, key);
-        t->marked |= rows;
-        t->infinite |= specials.infinite >> key & 1 ? rows : 0;
-        for (uint32_t sort = 0; sort < SORTS; sort++, columns += w->words)
-            for (uint32_t word = 0; word < w->words; word++) {
-                if (!columns[word])
-                    continue;
-                if (rows == t->rows)
-                    marks_of(w, t, sort, ROWS)[word] |= columns[word];
-                else
-                    for (uint32_t r = 0; r < ROWS; r++)
-                        marks_of(w, t, sort, r)[word] |= rows >> r & 1 ? columns[word] : 0;
-            }
+        rows[key] = (n->masked >> g & 1 ? n->masks[g][key] : UINT32_MAX) & t->rows;
+        t->marked |= rows[key];
+        t->infinite |= specials.infinite >> key & 1 ? rows[key] : 0;
     }
+    for (uint32_t sort = 0; sort < SORTS; sort++)
+        for (uint32_t word = 0; word < w->words; word++) {
+            uint64_t *marks = marks_of(w, t, sort, word);
+            for (uint32_t keys = specials.any; keys; keys &= keys - 1) {
+                const uint32_t key = (uint32_t)__builtin_ctz(keys);
+                const uint64_t columns = columns_of(w, slot, key)[sort * w->words + word] & ~marks[ROWS];
+                if (columns && rows[key] == t->rows)
+                    marks[ROWS] |= columns;
+                else if (columns)
+                    mark(marks, rows[key], columns);
+            }
+        }
 }
 
 /* Columns c .. c + 16 of row r, with its marks over them. */
-static __attribute__((noinline)) __m512 with_marks(const scratch *w, const state *t, uint32_t r, size_t c, __m512 value)
+INLINE __m512 with_marks(const scratch *w, const state *t, uint32_t r, size_t c, __m512 value)
 {
     uint32_t is[SORTS];
-    for (uint32_t sort = 0; sort < SORTS; sort++)
-        is[sort] = (uint32_t)((marks_of(w, t, sort, r)[c / 64] | marks_of(w, t, sort, ROWS)[c / 64]) >> (c % 64)) & 0xffff;
+    for (uint32_t sort = 0; sort < SORTS; sort++) {
+        const uint64_t *marks = marks_of(w, t, sort, (uint32_t)(c / 64));
+        is[sort] = (uint32_t)((marks[r] | marks[ROWS]) >> (c % 64)) & 0xffff;
+    }
     is[SORT_NAN] |= is[SORT_PLUS] & is[SORT_MINUS];
     value = _mm512_mask_mov_ps(value, (__mmask16)is[SORT_PLUS], _mm512_set1_ps(INFINITY));
     value = _mm512_mask_mov_ps(value, (__mmask16)is[SORT_MINUS], _mm512_set1_ps(-INFINITY));
@@ -112,6 +161,18 @@ INLINE uint32_t columns_left(size_t dim, size_t c) { return dim - c >= 32 ? UINT
 INLINE const uint16_t *query_of(const scratch *w, const state *t, uint32_t r)
 {
     return (const uint16_t *)w->x->q + (t->tile->row0 + (size_t)r * t->tile->row_step) * w->s->dim;
+}
+
+INLINE bool is_special_row(const uint16_t *row, size_t dim)
+{
+    const __m512i exponent = _mm512_set1_epi16(0x7f80);
+    uint32_t special = 0;
+    for (size_t c = 0; c < dim; c += 32) {
+        const uint32_t columns = columns_left(dim, c);
+        const __m512i x = _mm512_maskz_loadu_epi16(columns, row + c);
+        special |= columns & ~_mm512_test_epi16_mask(_mm512_andnot_si512(x, exponent), exponent);
+    }
+    return special != 0;
 }
 
 /* Those of `rows`, whose q is finite, with a NaN or positively infinite score at a key whose k is special. Zeros times infinity are
@@ -145,7 +206,7 @@ static uint32_t spoilt_rows(const scratch *w, const state *t, uint32_t rows)
     uint32_t spoilt = 0, in = t->chunk_run, granule = t->chunk_granule;
     for (uint32_t left = rows; left; left &= left - 1) {
         const uint32_t r = (uint32_t)__builtin_ctz(left);
-        spoilt |= (uint32_t)facts_row(s, query_of(w, t, r), 0).special << r;
+        spoilt |= (uint32_t)is_special_row(query_of(w, t, r), s->dim) << r;
     }
     if (rows == spoilt || !facts_scanned(s, w->x).k.special)
         return spoilt;
@@ -158,8 +219,10 @@ static uint32_t spoilt_rows(const scratch *w, const state *t, uint32_t rows)
         _mm512_store_si512(keys + 16, list.hi);
         for (uint32_t key = 0; key < KEYS; key++) {
             const uint32_t see = rows & ~spoilt & (masks ? (uint32_t)masks[key] : UINT32_MAX);
-            if (see && keys[key] != UINT32_MAX && facts_row(s, w->x->k, keys[key]).special)
-                spoilt |= spoilt_by(w, t, see, (const uint16_t *)w->x->k + keys[key] * s->dim);
+            if (!see || keys[key] == UINT32_MAX)
+                continue;
+            const uint16_t *k = (const uint16_t *)w->x->k + keys[key] * s->dim;
+            spoilt |= is_special_row(k, s->dim) ? spoilt_by(w, t, see, k) : 0;
         }
         advance(w->p, &in, &granule);
     }

@@ -102,10 +102,25 @@ INLINE bool holds_keys(const directory *d, uint32_t slot, key_list keys)
            _mm512_cmpeq_epi32_mask(_mm512_load_si512(d->keys[slot] + 16), keys.hi) == 0xffff;
 }
 
+INLINE uint32_t *bucket_of(directory *d, key_list keys)
+{
+    return d->bucket[(first_of(keys.lo) * 0x9e3779b1u ^ first_of(keys.hi) * 0x85ebca6bu) >> 24];
+}
+
+/* The slot that holds these keys, for now: nothing must be filled before it is used. d->slots: none does. */
+INLINE uint32_t peek_slot(directory *d, key_list keys)
+{
+    const uint32_t *bucket = bucket_of(d, keys);
+    for (uint32_t way = 0; way < WAYS; way++)
+        if (holds_keys(d, bucket[way], keys))
+            return bucket[way];
+    return d->slots;
+}
+
 /* The slot that holds these keys; or one that is to be filled with them, and `found` is false. */
 INLINE uint32_t find_slot(directory *d, key_list keys, bool *found)
 {
-    uint32_t *bucket = d->bucket[(first_of(keys.lo) * 0x9e3779b1u ^ first_of(keys.hi) * 0x85ebca6bu) >> 24];
+    uint32_t *bucket = bucket_of(d, keys);
     uint32_t way = 0;
     while (way < WAYS && !holds_keys(d, bucket[way], keys))
         way++;

@@ -135,8 +135,8 @@ INLINE oddities look_for_oddities(const uint8_t *panel, size_t bytes)
         greatest = _mm512_max_epu16(greatest, magnitude);
         least = _mm512_min_epu16(least, _mm512_sub_epi16(magnitude, one));
     }
-    return (oddities){_mm512_cmplt_epu16_mask(least, _mm512_set1_epi16(0x7f)) != 0,
-                      _mm512_cmpge_epu16_mask(greatest, _mm512_set1_epi16(0x7f80)) != 0};
+    return (oddities){_mm512_cmple_epu16_mask(least, _mm512_set1_epi16(0x7e)) != 0,
+                      _mm512_cmple_epu16_mask(_mm512_set1_epi16(0x7f80), greatest) != 0};
 }
 
 static const uint16_t zero_row[PADDED];

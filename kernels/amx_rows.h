@@ -62,29 +62,33 @@ static void chunk_sums(const scratch *w, float sums[ROWS])
         sums[r] = at[r * 16];
 }
 
-/* The unit after the first `done` granules of the chunk of t, its keys packed once more: the other panels may be in use. */
-static unit *repeat_unit(scratch *w, const state *t, unit *n, uint32_t *in, uint32_t *granule,
-                         uint32_t done)
+/* The unit after the first `done` granules of the chunk of t, whose keys are in panels still or are packed beside them: no panel may be
+ * filled, others are in use. */
+static unit *repeat_unit(scratch *w, const state *t, unit *n, uint32_t *in, uint32_t *granule, uint32_t done)
 {
-    uint32_t granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES;
+    const uint32_t granules = t->chunk - done < UNIT_GRANULES ? t->chunk - done : UNIT_GRANULES, number = done / UNIT_GRANULES;
     begin_unit(n, t, granules);
-    n->parity = 0;
+    n->parity = number % 2;
     n->first = done == 0;
     for (uint32_t g = 0; g < granules; g++) {
         const run *u = &w->p->runs[*in];
         const key_list list = list_keys(w->p, u, *granule, w->s->nk);
-        _Alignas(64) uint32_t keys[KEYS];
-        _mm512_store_si512(keys, list.lo);
-        _mm512_store_si512(keys + 16, list.hi);
-        fill_panel(w, w->held.slots + g, keys);
-        place_granule(w, n, g, u, *granule, w->held.slots + g);
+        uint32_t slot = peek_slot(&w->held, list);
+        if (slot == w->held.slots) {
+            _Alignas(64) uint32_t keys[KEYS];
+            _mm512_store_si512(keys, list.lo);
+            _mm512_store_si512(keys + 16, list.hi);
+            slot += number % 3 * UNIT_GRANULES + g;
+            fill_panel(w, slot, keys);
+        }
+        place_granule(w, n, g, u, *granule, slot);
         advance(w->p, in, granule);
     }
     return n;
 }
 
-/* Raises max to the largest score of a unit whose scores are in `s`. */
-static void raise_maxima(const scratch *w, const unit *n, const float *s, float max[ROWS])
+/* Raises the maxima, of which each lane is one, by the scores of a unit in `s`. A NaN raises nothing. */
+static void raise_maxima(const scratch *w, const unit *n, const float *s, float max[ROWS][16])
 {
     const __m512 scale = _mm512_set1_ps(w->w.scale), none = _mm512_set1_ps(-INFINITY);
     for (uint32_t g = 0; g < n->granules; g++, s += SCORE_FLOATS)
@@ -92,11 +96,47 @@ static void raise_maxima(const scratch *w, const unit *n, const float *s, float 
             __m512 a = _mm512_mul_ps(_mm512_load_ps(s + r * 16), scale);
             __m512 b = _mm512_mul_ps(_mm512_load_ps(s + SCORE_FLOATS / 2 + r * 16), scale);
             if (n->masked >> g & 1) {
-                __m512i bit = _mm512_set1_epi32((int)(1u << r));
+                const __m512i bit = _mm512_set1_epi32((int)(1u << r));
                 a = _mm512_mask_mov_ps(none, _mm512_test_epi32_mask(_mm512_load_si512(n->masks[g]), bit), a);
                 b = _mm512_mask_mov_ps(none, _mm512_test_epi32_mask(_mm512_load_si512(n->masks[g] + 16), bit), b);
             }
-            max[r] = fmaxf(max[r], _mm512_reduce_max_ps(_mm512_max_ps(a, b)));
+            _mm512_store_ps(max[r], _mm512_max_ps(a, _mm512_max_ps(b, _mm512_load_ps(max[r]))));
+        }
+}
+
+/* The largest scores of the chunk of t, in units of log2. */
+static void find_maxima(scratch *w, const state *t, float max[ROWS])
+{
+    _Alignas(64) float lanes[ROWS][16];
+    _Alignas(64) unit n;
+    uint32_t in = t->chunk_run, granule = t->chunk_granule;
+    for (uint32_t r = 0; r < ROWS; r++)
+        _mm512_store_ps(lanes[r], _mm512_set1_ps(-INFINITY));
+    for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
+        w->step(&w->spare, NULL, NULL, repeat_unit(w, t, &n, &in, &granule, done), &w->near);
+        raise_maxima(w, &n, w->spare.s, lanes);
+    }
+    for (uint32_t r = 0; r < ROWS; r++)
+        max[r] = _mm512_reduce_max_ps(_mm512_load_ps(lanes[r]));
+}
+
+/* The references of `rows` become their finite maxima, and what has been summed so far moves with them. */
+static void move_references(const scratch *w, state *t, uint32_t rows, const float max[ROWS])
+{
+    float by[ROWS];
+    for (uint32_t r = 0; r < ROWS; r++) {
+        by[r] = 1;
+        if (!(rows >> r & 1) || !isfinite(max[r]))
+            continue;
+        by[r] = t->sum[r] > 0 ? exp2f(-t->minus_reference[r] - max[r]) : 0;
+        t->minus_reference[r] = -max[r];
+        t->carry[r] *= by[r];
+        t->sum[r] *= by[r];
+    }
+    for (uint32_t c = 0; c < w->w.columns && t->begun; c++)
+        for (uint32_t r = 0; r < ROWS; r++) {
+            float *o = t->o + (size_t)c * O_FLOATS + r * 16;
+            _mm512_store_ps(o, _mm512_mul_ps(_mm512_load_ps(o), _mm512_set1_ps(by[r])));
         }
 }
 
@@ -104,36 +144,17 @@ static void raise_maxima(const scratch *w, const unit *n, const float *s, float 
  * overflow or hold NaN even then are dead. */
 static __attribute__((noinline)) void redo_chunk(scratch *w, state *t, uint32_t bad, float sums[ROWS])
 {
-    float max[ROWS], by[ROWS];
-    _Alignas(64) unit n;
-    for (uint32_t r = 0; r < ROWS; r++) {
-        max[r] = -INFINITY;
-        by[r] = 1;
-    }
+    float max[ROWS];
+    _Alignas(64) unit units[3];
+    const unit *a = NULL, *b = NULL;
+    find_maxima(w, t, max);
+    move_references(w, t, bad, max);
     uint32_t in = t->chunk_run, granule = t->chunk_granule;
-    for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
-        w->step(&w->spare, NULL, NULL, repeat_unit(w, t, &n, &in, &granule, done), &w->near);
-        raise_maxima(w, &n, w->spare.s, max);
-    }
-    for (uint32_t r = 0; r < ROWS; r++)
-        if ((bad >> r & 1) && isfinite(max[r])) {
-            by[r] = t->sum[r] > 0 ? exp2f(-t->minus_reference[r] - max[r]) : 0;
-            t->minus_reference[r] = -max[r];
-            t->carry[r] *= by[r];
-            t->sum[r] *= by[r];
-        }
-    for (uint32_t c = 0; c < w->w.columns && t->begun; c++)
-        for (uint32_t r = 0; r < ROWS; r++) {
-            float *o = t->o + (size_t)c * O_FLOATS + r * 16;
-            _mm512_store_ps(o, _mm512_mul_ps(_mm512_load_ps(o), _mm512_set1_ps(by[r])));
-        }
-    in = t->chunk_run;
-    granule = t->chunk_granule;
-    for (uint32_t done = 0; done < t->chunk; done += UNIT_GRANULES) {
-        repeat_unit(w, t, &n, &in, &granule, done);
-        w->step(&w->spare, NULL, NULL, &n, &w->near);
-        w->step(&w->spare, NULL, &n, NULL, &w->near);
-        w->step(&w->spare, &n, NULL, NULL, &w->near);
+    for (uint32_t done = 0; a || b || done < t->chunk; done += UNIT_GRANULES) {
+        unit *n = done < t->chunk ? repeat_unit(w, t, &units[done / UNIT_GRANULES % 3], &in, &granule, done) : NULL;
+        w->step(&w->spare, a, b, n, &w->near);
+        a = b;
+        b = n;
     }
     chunk_sums(w, sums);
     for (uint32_t r = 0; r < ROWS; r++)
@@ -141,6 +162,25 @@ static __attribute__((noinline)) void redo_chunk(scratch *w, state *t, uint32_t 
             t->dead |= 1u << r;
     w->count->redone++;
     w->count->redone_granules += t->chunk;
+    w->wary = true;
+}
+
+/* Before the chunk of a tile is computed: where a row's maximum is out of reach, its reference moves there. */
+static __attribute__((noinline)) void find_references(scratch *w, state *t)
+{
+    float max[ROWS];
+    uint32_t moves = 0;
+    find_maxima(w, t, max);
+    for (uint32_t r = 0; r < ROWS; r++) {
+        const float above = max[r] + t->minus_reference[r];
+        moves |= (uint32_t)(isfinite(above) && (above > REACH || (above < -REACH / 2 && t->sum[r] < LEAST))) << r;
+    }
+    moves &= t->rows & ~t->dead;
+    if (moves)
+        move_references(w, t, moves, max);
+    w->count->redone++;
+    w->count->redone_granules += t->chunk;
+    w->wary = moves || t->begun; /* a tile that does well without calms */
 }
 
 /* ---- in ---- */

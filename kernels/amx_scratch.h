@@ -3,6 +3,7 @@
 #define LEAST 0x1p-32f  /* a row's sum stays between these, or its reference moves */
 #define MOST 0x1p64f
 #define FLUSH 0x8040u   /* in MXCSR: subnormal results and operands are zeros */
+#define REACH 40        /* of a maximum above the reference, in units of log2, where maxima are found first; half of it below */
 #define TINY 0x1p-100f  /* outputs below: terms flushed to zero may have mattered */
 #define LOG2_E 1.4426950408889634
 
@@ -33,19 +34,21 @@ typedef struct special_keys {
     uint32_t any, infinite;
 } special_keys;
 
+enum { REPEATED = 3 * UNIT_GRANULES }; /* granules in a pipeline */
+
 typedef struct scratch {
     buffers w, spare;      /* `spare` has its own s and p, and the same o */
     state *states;         /* [LOCKSTEP] */
     unit units[3];         /* in the pipeline: number n in units[n % 3] */
     unit *values_next, *weights_next; /* what has got so far */
-    uint8_t *k, *v;        /* panels of packed granules, [slots + UNIT_GRANULES] */
+    uint8_t *k, *v;        /* panels of packed granules, [slots + REPEATED] */
     size_t panel_bytes;    /* of k or v, of a granule */
     uint64_t holds;        /* keys_id of the operands whose keys are in the panels */
-    directory held;        /* by units; the last UNIT_GRANULES panels, beyond its slots, are for redo_chunk() */
+    directory held;        /* by units; the last REPEATED panels, beyond its slots, are for chunks that are looked at again */
     uint32_t chunk;        /* granules; a last one takes a quarter more rather than leave a crumb */
     bool *subnormal;       /* [slots]: v has some */
     special_keys *specials; /* [slots] */
-    uint64_t *columns;     /* [slots][KEYS][SORTS][words]: the columns of v that are special */
+    uint64_t *columns;     /* [slots][KEYS + 1][SORTS][words]: the columns of v that are special */
     uint32_t words;        /* for a bit per column */
     attn_comb *combs;      /* for exact_row() */
     step_fn *step;
@@ -56,6 +59,7 @@ typedef struct scratch {
     const program *p;
     tally *count;
     bool last;
+    bool wary;             /* a chunk had to be computed again: maxima of the next ones are found first */
     int k_shift, v_shift;  /* see facts.h */
 } scratch;
 

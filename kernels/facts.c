@@ -125,12 +125,14 @@ static uint64_t scan(const shape *s, const operands *x)
 /* The word, with at least the bits `need`. */
 static facts ask(const shape *s, const operands *x, uint64_t need)
 {
-    uint64_t word = atomic_load_explicit(x->facts, memory_order_relaxed);
+    const uint64_t known = atomic_load_explicit(x->facts, memory_order_relaxed);
+    uint64_t word = known;
     if (!(word & SAMPLED))
         word |= sample(s, x);
     if ((word & ODD || need & SCANNED) && !(word & SCANNED))
         word |= scan(s, x);
-    atomic_fetch_or_explicit(x->facts, word, memory_order_relaxed);
+    if (word != known)
+        atomic_fetch_or_explicit(x->facts, word, memory_order_relaxed);
     return decode(word);
 }
 

@@ -88,7 +88,6 @@ Test(bf16, amx_instructions, .timeout = 600)
 
 /* ---- numbers to trip over ---- */
 
-enum { MAX_KERNELS = 8 };
 
 /* dim 200 makes chunks of 9 granules, 288 keys: 700 keys take three. */
 static const struct { const char *spec; size_t nq, nk, dim; } places[] = {

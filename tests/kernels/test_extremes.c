@@ -9,7 +9,6 @@
 
 #include "kernels/plan_parts.h"
 
-enum { MAX_KERNELS = 8 };
 
 static const char *const specs[] = {
     "dense", "dense:causal=0", "local:k=19", "strided:l=12", "strided:l=9,causal=0", "strided:l=11,head=column",

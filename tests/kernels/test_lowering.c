@@ -12,7 +12,6 @@
 
 #include "kernels/plan_parts.h"
 
-enum { MAX_KERNELS = 8 };
 
 /* The tally of a run equals the plan's prediction (scene_run asserts it), and the rows are right. */
 static void check_scene(scene s)

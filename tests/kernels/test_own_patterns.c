@@ -6,7 +6,6 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-enum { MAX_KERNELS = 8 };
 
 static const struct { size_t nq, nk; } sizes[] = {{1, 1}, {50, 50}, {211, 211}, {60, 170}, {90, 30}, {400, 400}};
 enum { SIZES = sizeof sizes / sizeof sizes[0] };

@@ -11,7 +11,6 @@
 #include "base/cpu.h"
 #include "kernels/plan_parts.h"
 
-enum { MAX_KERNELS = 8 };
 
 static attn_layout *layout_of(const char *text, size_t nq, size_t nk, size_t heads)
 {

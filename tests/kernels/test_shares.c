@@ -8,7 +8,6 @@
 
 #include "kernels/plan_parts.h"
 
-enum { MAX_KERNELS = 8 };
 
 static const struct problem {
     const char *spec;

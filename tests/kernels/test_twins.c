@@ -9,7 +9,6 @@
 
 #include "kernels/plan_parts.h"
 
-enum { MAX_KERNELS = 8 };
 
 static const struct { const char *ours, *twin; } pairs[] = {
     {"strided:l=16", "slants:length=16"},

@@ -21,7 +21,9 @@ extern const kernel *const amx_f32_emulated;
  * handler of SIGILL. */
 const kernel *amx_trapped(void);
 
-/* Fast kernels that can run and compute `dtype`, at most `capacity`; the oracle is not among them. */
+enum { MAX_KERNELS = 16 };
+
+/* Fast kernels that can run and compute `dtype`; the oracle is not among them. Asserts that `capacity` is enough. */
 size_t runnable_kernels_for(attn_dtype dtype, const kernel **out, size_t capacity);
 size_t runnable_kernels(const kernel **out, size_t capacity); /* for f32 */
 
