@@ -54,7 +54,7 @@ const command cmd_selftest = {
         "  attnlab selftest --quick\n"
         "\n"
         "\"simulation\": blocks and series are drawn, so that the truth is known. \"exact counts\": FLOPs of dense, local, strided and "
-        "fixed from n = 4k on. The others are of this machine. Times (of a processor, on one thread) give exponents, each from rounds of fresh processes. "
+        "fixed from n = 4k on. The others are of this machine. Times (of a processor, on one thread; local: of a head, with as many rows in all at each length) give exponents, each from rounds of fresh processes. "
         "50 runs (8 with --quick) are killed with SIGKILL at random moments and resumed; eight processes write into one database.\n"
         "\n"
         "A gate measures this program against itself in blocks of fresh processes on one thread: as it is, and with 5% and 2% of its "

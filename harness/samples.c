@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "harness/stats.h"
 
 /* Room for one more element of `size` bytes behind `count`. */
 static void *grow(void *array, size_t count, size_t *capacity, size_t size)
@@ -66,21 +65,6 @@ static void take(void *context, const record *r)
 recorder samples_recorder(samples *list)
 {
     return (recorder){.take = take, .context = list};
-}
-
-double samples_median(const samples *list, const char *name)
-{
-    double *x = malloc((list->count + 1) * sizeof *x), found = (double)NAN;
-    size_t count = 0;
-    for (size_t i = 0; i < list->count && x; i++)
-        if (strcmp(list->series[list->at[i].series].name, name) == 0 && list->at[i].kind == RECORD_REAL)
-            x[count++] = list->at[i].real;
-    if (count) {
-        stats_sort(x, count);
-        found = stats_quantile(x, count, 0.5);
-    }
-    free(x);
-    return found;
 }
 
 double samples_least(const samples *list, const char *name)

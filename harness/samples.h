@@ -35,8 +35,7 @@ void samples_add(samples *list, const record *r);
 /* A recorder that appends to `list`, which must outlive it. */
 recorder samples_recorder(samples *list);
 
-/* The median and the least of a series of reals; NaN where there is none. */
-double samples_median(const samples *list, const char *series);
+/* The least of a series of reals; NaN where there is none. */
 double samples_least(const samples *list, const char *series);
 
 void samples_free(samples *list); /* leaves an empty list */

@@ -1,7 +1,9 @@
 /* Exponents: FLOPs from exact counts, times from fresh processes.
  *
  * A round measures every length of a family once, in random order: the processor time of a run on one thread, since waiting for a
- * processor says nothing of the length, and short runs wait less often than long ones. Over the rounds each length has the lower
+ * processor says nothing of the length, and short runs wait less often than long ones. The first runs of a process are slow, so a few are
+ * made of the longest, too. Where time has to follow the pattern and little is computed for each row, every length has as many rows in
+ * all heads together, so that the caches hold the same share of them; what is measured is the time of a head. Over the rounds each length has the lower
  * quartile of these, since what disturbs only adds, and the slope is that of the quartiles; its interval is the middle 95% of slopes of
  * rounds drawn anew, whole, as many as there are [efron1993]. Rounds go on until the interval is NARROW or
  * there have been as many as allowed. Since time is FLOPs over rate, slope(time) = slope(FLOPs) - slope(rate) over the same lengths. */
@@ -20,19 +22,19 @@
 
 /* Whole roots, so that sqrt(n) is what it says. */
 static const size_t counted[] = {4096, 9216, 16384, 36864, 65536}, measured[] = {4096, 9216, 16384}, quick[] = {4096, 6400, 9216};
-enum { COUNTED = sizeof counted / sizeof counted[0], POINTS = 3, LEAST_ROUNDS = 6, MOST_ROUNDS = 30, MOST_QUICK = 20, DRAWS = 999, MOST_RUNS = 50 };
+enum { COUNTED = sizeof counted / sizeof counted[0], POINTS = 3, LEAST_ROUNDS = 6, MOST_ROUNDS = 30, MOST_QUICK = 20, DRAWS = 999, MOST_RUNS = 50, LEAST_RUNS = 6, LEAST_QUICK_RUNS = 3, ROWS = 65536 };
 static const double NARROW = 0.02, FLOPS_WITHIN = 0.02, TIME_WITHIN = 0.05;
 
 typedef struct family {
     const char *spec, *class;
     double exponent;
     bool time_follows; /* whether time has to have that exponent; else it is shown as it is */
-    size_t heads;
+    size_t heads; /* 0: as many as make ROWS rows */
 } family;
 
 static const family families[] = {
     {"dense", "n²", 2, true, 1},
-    {"local:k=128", "n", 1, true, 4},
+    {"local:k=128", "n", 1, true, 0},
     {"strided:l=sqrt(n)", "n√n", 1.5, false, 2},
     {"fixed:l=sqrt(n),c=8", "n√n", 1.5, false, 2},
 };
@@ -113,8 +115,8 @@ void selftest_slope(const double *n, const double *y, size_t points, size_t roun
 
 typedef struct timing {
     selftest_session *x;
-    run_request request;
-    sweep cells;
+    run_request request[POINTS]; /* a length each */
+    sweep cells[POINTS];
     size_t runs[POINTS];
     double n[POINTS], pairs[POINTS], ns[MOST_ROUNDS * POINTS];
     size_t rounds;
@@ -125,11 +127,12 @@ static attn_status time_cell(timing *t, size_t i, double *ns, attn_error *err)
 {
     char name[256];
     samples list = {0};
-    t->request.runs = t->runs[i];
-    sweep_cell_name(&t->cells.cells[i], name, sizeof name);
+    run_request *r = &t->request[i];
+    r->runs = t->runs[i];
+    sweep_cell_name(&t->cells[i].cells[0], name, sizeof name);
     progress_show(&t->x->bar, name, "exponents");
-    const attn_status status = run_process(&t->request, &t->cells.cells[i], &t->request.metrics, &list, &t->x->bar, err);
-    *ns = samples_median(&list, "cpu_ns");
+    const attn_status status = run_process(r, &t->cells[i].cells[0], &r->metrics, &list, &t->x->bar, err);
+    *ns = samples_least(&list, "cpu_ns") / (double)r->heads; /* there is one */
     samples_free(&list);
     t->x->bar.done++;
     return status;
@@ -144,7 +147,8 @@ static attn_status count_runs(timing *t, attn_error *err)
         t->runs[i] = 1;
         status = time_cell(t, i, &ns, err);
         if (!status)
-            t->runs[i] = (size_t)fmin(fmax(1, t->request.seconds * 1e9 / ns), MOST_RUNS);
+            t->runs[i] = (size_t)fmin(fmax(t->x->quick ? LEAST_QUICK_RUNS : LEAST_RUNS,
+                                           t->request[i].seconds * 1e9 / ns / (double)t->request[i].heads), MOST_RUNS);
     }
     return status;
 }
@@ -170,17 +174,19 @@ static attn_status time_family(timing *t, const family *f, attn_error *err)
     static const size_t dims[] = {64};
     const bool brief = t->x->quick;
     const size_t *ns = brief ? quick : measured, most = brief ? (f->time_follows ? MOST_QUICK : LEAST_ROUNDS) : MOST_ROUNDS;
-    t->request = (run_request){.specs = &f->spec, .spec_count = 1, .ns = ns, .n_count = POINTS, .dims = dims, .dim_count = 1, .batch = 1,
-                               .heads = f->heads, .kv_heads = f->heads, .dtype = ATTN_F32, .direction = FORWARD, .kernel = "auto",
-                               .plan = ATTN_PLAN_ESTIMATE, .threads = 1, .input = "gauss", .seed = 1, .ext_timeout = 600,
-                               .seconds = brief ? 0.04 : 0.05, .program = t->x->program};
     t->x->bar.done = 0;
     t->x->bar.total = POINTS * (1 + most);
     attn_status status = count_pairs(f->spec, ns, POINTS, t->n, t->pairs, err);
-    if (!status)
-        status = metric_set_parse(&t->request.metrics, "time", LANE_TIME, err);
-    if (!status)
-        status = sweep_create(&t->cells, &t->request, err);
+    for (size_t i = 0; i < POINTS && !status; i++) {
+        const size_t heads = f->heads ? f->heads : ROWS / ns[i];
+        t->request[i] = (run_request){.specs = &f->spec, .spec_count = 1, .ns = &ns[i], .n_count = 1, .dims = dims, .dim_count = 1, .batch = 1,
+                                      .heads = heads, .kv_heads = heads, .dtype = ATTN_F32, .direction = FORWARD, .kernel = "auto",
+                                      .plan = ATTN_PLAN_ESTIMATE, .threads = 1, .input = "gauss", .seed = 1, .ext_timeout = 600,
+                                      .seconds = brief ? 0.04 : 0.05, .program = t->x->program};
+        status = metric_set_parse(&t->request[i].metrics, "time", LANE_TIME, err);
+        if (!status)
+            status = sweep_create(&t->cells[i], &t->request[i], err);
+    }
     if (!status)
         status = count_runs(t, err);
     for (bool narrow = false; t->rounds < most && !narrow && !status;) {
@@ -188,7 +194,8 @@ static attn_status time_family(timing *t, const family *f, attn_error *err)
         selftest_slope(t->n, t->ns, POINTS, t->rounds, &t->slope, &t->lo, &t->hi);
         narrow = t->rounds >= LEAST_ROUNDS && t->hi - t->lo <= 2 * NARROW;
     }
-    sweep_destroy(&t->cells);
+    for (size_t i = 0; i < POINTS; i++)
+        sweep_destroy(&t->cells[i]);
     return status;
 }
 
