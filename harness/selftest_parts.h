@@ -48,7 +48,7 @@ typedef struct selftest_claim {
 extern const selftest_claim selftest_same, selftest_same_busy, selftest_five, selftest_two;
 void selftest_judge(selftest_session *x, const selftest_claim *c, const char *on, const selftest_tally *t, int failure);
 
-/* ---- files (harness/selftest_folder.c) ---- */
+/* ---- files (harness/selftest_files.c) ---- */
 
 void selftest_file(const char *folder, char out[300], const char *name);
 /* A database of that name and what SQLite puts beside it. */

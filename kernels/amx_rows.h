@@ -178,8 +178,6 @@ static __attribute__((noinline)) void find_references(scratch *w, state *t)
     moves &= t->rows & ~t->dead;
     if (moves)
         move_references(w, t, moves, max);
-    w->count->redone++;
-    w->count->redone_granules += t->chunk;
     w->wary = moves || t->begun; /* a tile that does well without calms */
 }
 
@@ -272,7 +270,7 @@ INLINE __m512 store_columns(const leaving *l, size_t c, __mmask16 columns, bool 
     return _mm512_abs_ps(value);
 }
 
-/* The sum of the magnitudes. `last`, `merge` and `odd` are constants where it is called. */
+/* The sum of the magnitudes. Where nothing is odd, the three are constants. */
 INLINE float store_row(const leaving *l, bool last, bool merge, bool odd)
 {
     const size_t dim = l->w->s->dim;

@@ -52,7 +52,7 @@ typedef struct group {
 typedef struct tally {
     uint64_t tiles, granules; /* computed */
     uint64_t lanes;           /* lane-keys computed */
-    uint64_t redone;          /* chunks looked at, or computed again, for another reference, */
+    uint64_t redone;          /* chunks computed again with another reference, */
     uint64_t redone_granules; /* and what they hold */
     uint64_t careful;         /* tiles taken in with care: see facts.h and forward_care.h */
     uint64_t repeated;        /* tiles computed again because of their result */

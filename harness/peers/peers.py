@@ -156,9 +156,8 @@ def advice(cell, past):
     return hopeless
 
 
-def compare(options, store, cell, arms, label):
+def compare(options, store, host, cell, arms, label):
     """Measures one cell and stores it; the outcome in words."""
-    host = store.here()["host_fingerprint"]
     hopeless, fastest = advice(cell, results.looks(store, host)), None
     code, rows, why = Measuring(options, cell).call("run", "--kernel", "auto", "--metrics", "accuracy", "--label",
                                                         label + " look")
@@ -212,7 +211,7 @@ def measure_all(options, store, wanted):
             if cell.threads > available:
                 complain(head + "left out, %d CPUs" % available)
                 continue
-            complain(head + compare(options, store, cell, arms, label))
+            complain(head + compare(options, store, here["host_fingerprint"], cell, arms, label))
     except KeyboardInterrupt:
         complain("interrupted; what is finished is in %s, and --resume continues" % store.database)
         return False

@@ -183,6 +183,34 @@ Test(bf16, growing_scores, .timeout = 300)
     cr_assert(!amx_emulated || t.redone > 0, "nothing was redone");
 }
 
+/* Many tiles with such scores: a few are computed again, then maxima come first. That depends on the tiles before, but not on threads. */
+Test(bf16, maxima_come_first, .timeout = 300)
+{
+    const kernel *list[MAX_KERNELS];
+    const size_t kernels_here = runnable_kernels_for(ATTN_BF16, list, MAX_KERNELS);
+    for (size_t k = 0; k < kernels_here; k++) {
+        if (list[k] != amx_emulated && strcmp(list[k]->name, "amx") != 0)
+            continue;
+        scene s = {.spec = "local:k=60", .nq = 1500, .heads = 2, .dim = 32, .dtype = ATTN_BF16, .descriptor = list[k], .threads = 1};
+        uint64_t state = 1;
+        scene_open(&s);
+        huge_scores(&s, &state);
+        scene_run(&s);
+        const tally *t = plan_tally(s.plan);
+        cr_assert(t->redone > 0 && t->redone < t->tiles / 3, "%s: %llu chunks redone of %llu tiles", s.name,
+                  (unsigned long long)t->redone, (unsigned long long)t->tiles);
+        const size_t bytes = scene_queries(&s) * attn_dtype_size(s.dtype);
+        void *alone = malloc(bytes);
+        memcpy(alone, s.o, bytes);
+        s.threads = 3;
+        scene_plan(&s);
+        scene_run(&s);
+        cr_assert(memcmp(alone, s.o, bytes) == 0, "%s: other bits with three threads", s.name);
+        free(alone);
+        scene_close(&s);
+    }
+}
+
 static void shrinking(scene *s, uint64_t *state)
 {
     (void)state;
